@@ -1,0 +1,148 @@
+//! What every scenario stands on: what a scenario and a subject are, rounds in turn, processes that start together, the table.
+//! It knows no subject: neither ours nor a peer.
+
+pub(crate) mod crew;
+pub(crate) mod member;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod shared;
+pub(crate) mod system;
+
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use crew::ROLE;
+pub(crate) use report::Outcome;
+
+/// How long and how often.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// Rounds of each subject, taken in turn.
+    pub(crate) rounds: usize,
+    /// About how long one round of one subject lasts.
+    pub(crate) time: Duration,
+}
+
+/// What one round is asked to do. A subject keeps to `operations` (calibrated so that they last about `time`), or to `time` itself where
+/// processes compete and a fixed count would leave the last one alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) operations: u64,
+    pub(crate) time: Duration,
+}
+
+/// What one round found.
+#[derive(Clone, Copy)]
+pub(crate) enum Sample {
+    /// So many operations in so long.
+    Timed { operations: u64, elapsed: Duration },
+    /// A count or a size; nothing was timed.
+    Amount(f64),
+}
+
+/// What a scenario's numbers mean, and which way is better.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Unit {
+    /// Operations per second; more is better.
+    PerSecond(&'static str),
+    /// Time per operation: its name and its length in seconds; less is better.
+    Each(&'static str, f64),
+    /// A size or a count; less is better.
+    Amount(&'static str),
+}
+
+impl Unit {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Unit::PerSecond(name) | Unit::Each(name, _) | Unit::Amount(name) => name,
+        }
+    }
+
+    pub(crate) fn value(self, sample: Sample) -> f64 {
+        match (sample, self) {
+            (Sample::Amount(amount), _) => amount,
+            (Sample::Timed { operations, elapsed }, Unit::Each(_, length)) => elapsed.as_secs_f64() / operations as f64 / length,
+            (Sample::Timed { operations, elapsed }, _) => operations as f64 / elapsed.as_secs_f64(),
+        }
+    }
+
+    /// Ours over the peer's, turned so that above 1 is better for us whatever the unit.
+    pub(crate) fn ratio(self, ours: f64, theirs: f64) -> f64 {
+        match self {
+            Unit::PerSecond(_) => ours / theirs,
+            Unit::Each(..) | Unit::Amount(_) => theirs / ours,
+        }
+    }
+}
+
+type Round = Box<dyn FnMut(Budget) -> Result<Sample, Trouble>>;
+
+/// One side of a comparison: ours or a peer's.
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) ours: bool,
+    pub(crate) round: Round,
+    /// Operations of the first, calibrating round.
+    pub(crate) first: u64,
+}
+
+/// A comparison: `name/variant`, what is done, in which unit, by whom.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) variant: String,
+    pub(crate) definition: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) subjects: Vec<Subject>,
+}
+
+impl Scenario {
+    pub(crate) fn new(name: &'static str, variant: impl Into<String>, unit: Unit, definition: &'static str) -> Self {
+        Scenario { name, variant: variant.into(), definition, unit, subjects: Vec::new() }
+    }
+
+    pub(crate) fn ours(self, name: &'static str, first: u64, round: impl FnMut(Budget) -> Result<Sample, Trouble> + 'static) -> Self {
+        self.subject(Subject { name, ours: true, round: Box::new(round), first })
+    }
+
+    pub(crate) fn peer(self, name: &'static str, first: u64, round: impl FnMut(Budget) -> Result<Sample, Trouble> + 'static) -> Self {
+        self.subject(Subject { name, ours: false, round: Box::new(round), first })
+    }
+
+    fn subject(mut self, subject: Subject) -> Self {
+        self.subjects.push(subject);
+        self
+    }
+
+    pub(crate) fn full_name(&self) -> String {
+        if self.variant.is_empty() { self.name.to_owned() } else { format!("{}/{}", self.name, self.variant) }
+    }
+}
+
+/// Why a subject has no figure.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The peer is not installed; the text says how to install it.
+    Missing(String),
+    /// It went wrong; the text says what.
+    Failed(String),
+}
+
+impl Trouble {
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
+        Trouble::Failed(text.into())
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Trouble::Missing(text) | Trouble::Failed(text)) = self;
+        out.write_str(text)
+    }
+}
+
+// `Trouble` is not an `Error` itself, so that `?` takes every error there is.
+impl<E: std::error::Error> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Trouble::Failed(error.to_string())
+    }
+}

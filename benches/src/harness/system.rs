@@ -1,0 +1,64 @@
+//! The machine and this process on it: names in /dev/shm, descriptors, limits, and one line on what is measured where. It knows no
+//! scenario.
+
+use std::os::fd::BorrowedFd;
+
+use super::{Plan, Trouble, member};
+
+/// A name in /dev/shm that tells whose it is, so that a later run can remove it if this one is killed.
+pub(crate) fn shared_name(what: &str) -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{NAME_PREFIX}{}-{what}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+const NAME_PREFIX: &str = "polyproc-bench-";
+
+/// Removes what peers of a killed run left in /dev/shm (ours leaves nothing: its memory has no name there).
+pub(crate) fn forget_the_dead() {
+    let Ok(entries) = std::fs::read_dir("/dev/shm") else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(NAME_PREFIX)) else { continue };
+        let Some(Ok(pid)) = rest.split('-').next().map(str::parse::<u32>) else { continue };
+        if !std::path::Path::new(&format!("/proc/{pid}")).exists() {
+            let _ = std::fs::remove_file(entry.path()); // a parallel run may have been quicker
+        }
+    }
+}
+
+/// procspawn holds three descriptors per queued task.
+pub(crate) fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// One line on what is measured where.
+pub(crate) fn machine(plan: &Plan) -> String {
+    let name = rustix::system::uname();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("?");
+    format!(
+        "{} CPUs, Linux {}, load {load} before the first round; {} rounds of about {} ms in turn; ratio above 1: ours is better",
+        member::cpus().len(),
+        name.release().to_string_lossy(),
+        plan.rounds,
+        plan.time.as_millis()
+    )
+}
+
+/// Descriptors that this process has open, without the three standard ones.
+pub(crate) fn descriptors() -> Result<usize, Trouble> {
+    let mut count = 0;
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let number: usize = entry?.file_name().to_string_lossy().parse()?;
+        count += usize::from(number > 2);
+    }
+    Ok(count - 1) // the listing's own
+}
+
+/// Bytes of memory behind a descriptor of shared memory.
+pub(crate) fn resident(descriptor: BorrowedFd<'_>) -> Result<u64, Trouble> {
+    Ok(rustix::fs::fstat(descriptor)?.st_blocks as u64 * 512)
+}

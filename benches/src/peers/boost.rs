@@ -1,0 +1,116 @@
+//! Boost.Interprocess `message_queue`, through a small C++ program that is built on first use. It knows how to build and call that
+//! program (`cpp/boost_mq.cpp`), and nothing of Boost itself.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::harness::crew::Crew;
+use crate::harness::system::shared_name;
+use crate::harness::{Budget, Sample, Trouble};
+use crate::scenarios::queue::{Job, Shape};
+
+const SOURCE: &str = include_str!("../../cpp/boost_mq.cpp");
+const MISSING: &str = "needs g++ and Boost's headers: apt-get install g++ libboost-dev";
+
+/// One round: a fresh queue, its producers and consumers.
+pub(crate) fn round(shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
+    let queue = Queue::new(shape.capacity(), shape.size)?;
+    let mut crew = Crew::new()?;
+    for job in shape.jobs(budget) {
+        crew.command("boost_mq", queue.command(&job))?;
+    }
+    shape.measure(crew)
+}
+
+/// Bytes of memory that a queue occupies that was made and never used.
+pub(crate) fn idle_bytes(capacity: usize, size: usize) -> Result<Sample, Trouble> {
+    Queue::new(capacity, size)?.bytes()
+}
+
+/// The same once the queue has been full.
+pub(crate) fn used_bytes(capacity: usize, size: usize) -> Result<Sample, Trouble> {
+    let queue = Queue::new(capacity, size)?;
+    let job = Job { produces: true, size, first: 0, count: capacity as u64, ordered: true, core: None };
+    let mut crew = Crew::new()?;
+    crew.command("boost_mq", queue.command(&job))?;
+    crew.run()?;
+    queue.bytes()
+}
+
+/// A queue with a name in /dev/shm, removed when dropped.
+struct Queue {
+    program: &'static Path,
+    name: String,
+}
+
+impl Queue {
+    fn new(capacity: usize, size: usize) -> Result<Queue, Trouble> {
+        let queue = Queue { program: program()?, name: shared_name("boost") };
+        queue.call(&["create", &queue.name, &capacity.to_string(), &size.to_string()])?;
+        Ok(queue)
+    }
+
+    fn command(&self, job: &Job) -> Command {
+        let mut command = Command::new(self.program);
+        command.args(job.arguments()).arg(&self.name);
+        command
+    }
+
+    fn bytes(&self) -> Result<Sample, Trouble> {
+        let blocks = std::fs::metadata(Path::new("/dev/shm").join(&self.name))?.blocks();
+        Ok(Sample::Amount((blocks * 512) as f64))
+    }
+
+    fn call(&self, arguments: &[&str]) -> Result<(), Trouble> {
+        let status = Command::new(self.program).args(arguments).status()?;
+        if status.success() { Ok(()) } else { Err(Trouble::failed(format!("boost_mq {arguments:?}: {status}"))) }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if let Err(trouble) = self.call(&["remove", &self.name]) {
+            eprintln!("{trouble}");
+        }
+    }
+}
+
+/// The program's path; built once per run if it is missing or its source has changed.
+fn program() -> Result<&'static Path, Trouble> {
+    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    PROGRAM.get_or_init(build).as_deref().map_err(|text| Trouble::Missing(text.clone()))
+}
+
+fn build() -> Result<PathBuf, String> {
+    let error = |error: std::io::Error| error.to_string();
+    let folder = std::env::current_exe().map_err(error)?.with_file_name("polyproc-bench-peers");
+    let (source, program) = (folder.join("boost_mq.cpp"), folder.join("boost_mq"));
+    std::fs::create_dir_all(&folder).map_err(error)?;
+    if program.exists() && std::fs::read_to_string(&source).is_ok_and(|text| text == SOURCE) {
+        return Ok(program);
+    }
+    if !has_headers() {
+        return Err(MISSING.to_owned());
+    }
+    // Under other names first, so that a parallel run never sees a half-written program.
+    let own = |what: &str| folder.join(format!("{}-{what}", std::process::id()));
+    let (new_source, new_program) = (own("boost_mq.cpp"), own("boost_mq"));
+    std::fs::write(&new_source, SOURCE).map_err(error)?;
+    let built = Command::new("g++").args(["-O2", "-std=c++17", "-o"]).args([&new_program, &new_source]).args(["-lpthread", "-lrt"]).output().map_err(error)?;
+    if !built.status.success() {
+        let _ = std::fs::remove_file(&new_source);
+        return Err(format!("g++ could not build boost_mq.cpp: {}", String::from_utf8_lossy(&built.stderr)));
+    }
+    std::fs::rename(&new_program, &program).map_err(error)?;
+    std::fs::rename(&new_source, &source).map_err(error)?;
+    Ok(program)
+}
+
+/// Whether g++ is there and finds Boost.
+fn has_headers() -> bool {
+    let header = "boost/interprocess/ipc/message_queue.hpp";
+    let found = Command::new("g++").args(["-std=c++17", "-E", "-include", header, "-x", "c++", "-o", "/dev/null", "/dev/null"]).output();
+    found.is_ok_and(|output| output.status.success())
+}

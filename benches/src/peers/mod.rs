@@ -1,0 +1,8 @@
+//! The peers, a file each, beside ours: they do the work that `scenarios/` defines with somebody else's means. A peer knows nothing
+//! of polyproc.
+
+pub(crate) mod boost;
+pub(crate) mod ipc_channel;
+pub(crate) mod procspawn;
+pub(crate) mod pthread;
+pub(crate) mod raw_sync;

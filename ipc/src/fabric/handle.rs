@@ -1,0 +1,139 @@
+//! What every object handle is made of: the fabric, which object, and whether it goes with this handle.
+
+use std::sync::atomic::Ordering;
+
+use super::Fabric;
+use super::ticket::Ticket;
+use crate::error::{Error, ErrorKind, Result};
+use crate::objects::{self, Header, Kind, ObjectId};
+use crate::shm::{Shm, Span};
+use crate::sys;
+
+/// A handle's inside. Clones of the public handle share one.
+pub(crate) struct Handle {
+    fabric: Fabric,
+    pub(crate) id: ObjectId,
+    /// Made here without a name: it goes with this handle, unless its ticket was made or the process forked meanwhile.
+    made_here: Option<u64>,
+}
+
+/// How an object comes to a handle.
+#[derive(Clone, Copy)]
+pub(crate) enum How<'a> {
+    New,
+    Create(&'a str),
+    Open(&'a str),
+    OpenOrCreate(&'a str),
+}
+
+impl Handle {
+    /// Makes or opens an object of `kind`; `len` bytes in all, `fill` as in [`Directory::insert`].
+    pub(crate) fn get(fabric: &Fabric, kind: Kind, how: How<'_>, len: usize, fill: impl FnOnce(Header<'_>, Span<'_>) -> Result<()>) -> Result<Handle> {
+        let shm = fabric.shm();
+        let name = match how {
+            How::New => None,
+            How::Create(name) | How::Open(name) | How::OpenOrCreate(name) => Some(name),
+        };
+        if let Some(name) = name {
+            objects::check_name(kind.word(), name)?;
+        }
+        let mut directory = fabric.directory()?;
+        if let Some(name) = name
+            && let Some(found) = directory.find(name)?
+        {
+            if matches!(how, How::Create(_)) {
+                return Err(Error::new(ErrorKind::AlreadyExists, format!("{} already has an object named '{name}'; open it, or remove it first", shm.label)));
+            }
+            if found.kind() != kind as u64 {
+                let other = Kind::from_number(found.kind()).map_or("strange object", Kind::word);
+                return Err(Error::new(ErrorKind::WrongType, format!("'{name}' in {} is a {other}, not a {}", shm.label, kind.word())));
+            }
+            let id = ObjectId { offset: found.offset, birth: found.birth().load(Ordering::Acquire) };
+            return Ok(Handle { fabric: fabric.clone(), id, made_here: None });
+        }
+        if let How::Open(name) = how {
+            return Err(Error::new(ErrorKind::NotFound, format!("{} has no {} named '{name}'", shm.label, kind.word())));
+        }
+        let id = directory.insert(kind, name, len, fill)?;
+        drop(directory);
+        Ok(Handle { fabric: fabric.clone(), id, made_here: name.is_none().then(sys::children) })
+    }
+
+    /// The object that a ticket leads to.
+    pub(crate) fn from_ticket(ticket: &Ticket, kind: Kind) -> Result<Handle> {
+        let fabric = Fabric::by_id(ticket.fabric()).ok_or_else(|| {
+            Error::new(ErrorKind::NotAttached, format!("this {} belongs to fabric {}, which this process has not attached", kind.word(), ticket.fabric()))
+        })?;
+        let shm = fabric.shm();
+        let object = Header::at(shm, ticket.id().offset)?;
+        if object.kind() != kind as u64 || ticket.kind() != Some(kind) {
+            return Err(Error::new(ErrorKind::WrongType, format!("the ticket does not lead to a {}", kind.word())));
+        }
+        if object.birth().load(Ordering::Acquire) != ticket.id().birth {
+            return Err(gone(kind));
+        }
+        Ok(Handle { id: ticket.id(), fabric, made_here: None })
+    }
+
+    /// From now on the object belongs to the fabric; its ticket.
+    pub(crate) fn ticket(&self, kind: Kind) -> Ticket {
+        if let Ok(header) = Header::at(self.shm(), self.id.offset)
+            && header.birth().load(Ordering::Acquire) == self.id.birth
+        {
+            header.owner().store(0, Ordering::Release);
+        }
+        Ticket::new(self.fabric.id(), kind, self.id)
+    }
+
+    #[inline(always)]
+    pub(crate) fn shm(&self) -> &Shm {
+        self.fabric.shm()
+    }
+
+    pub(crate) fn fabric(&self) -> &Fabric {
+        &self.fabric
+    }
+
+    pub(crate) fn destroy(&self, kind: Kind) -> Result<()> {
+        if self.fabric.directory()?.remove(self.id)? { Ok(()) } else { Err(gone(kind)) }
+    }
+
+    /// The object's name, or how to speak of one that has none.
+    pub(crate) fn label(&self) -> String {
+        match Header::at(self.shm(), self.id.offset).and_then(Header::name) {
+            Ok(name) if !name.is_empty() => format!("'{name}'"),
+            _ => format!("#{}", self.id.birth),
+        }
+    }
+}
+
+/// The answer of every operation on an object that was destroyed.
+#[cold]
+pub(crate) fn gone(kind: Kind) -> Error {
+    Error::new(ErrorKind::Gone, format!("this {} was destroyed", kind.word()))
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let shm = self.shm();
+        let Some(me) = shm.me_if_joined() else { return };
+        if self.made_here != Some(sys::children()) {
+            return;
+        }
+        let mine = Header::at(shm, self.id.offset).is_ok_and(|header| header.owner().load(Ordering::Acquire) == me.to_bits());
+        if mine {
+            // Nothing can be done about damaged memory here; the checker names it.
+            let _ = self.fabric.directory().and_then(|mut directory| directory.remove(self.id));
+        }
+    }
+}
+
+impl Kind {
+    /// The word by which sentences speak of this kind.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::Lock => "lock",
+            Kind::Queue => "queue",
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What two processes share: a *fabric* of shared memory with named objects in it, safe against SIGKILL at any instruction.
+//!
+//! - [`Fabric`]: one shared world. Private ones are inherited, named ones are found by unrelated programs.
+//! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
+//! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
+//! - [`Ticket`]: how an object travels to another process.
+//!
+//! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
+//!
+//! ```
+//! use polyproc_ipc::{Fabric, Lock, Queue};
+//!
+//! let fabric = Fabric::new()?;                       // or Fabric::open_or_create("name")
+//! let queue = Queue::<u64>::create(&fabric, "numbers", 100)?;
+//! queue.put_many(&[1, 2, 3])?;
+//! assert_eq!(Queue::<u64>::open(&fabric, "numbers")?.get()?, 1);
+//!
+//! let lock = Lock::new(&fabric)?;
+//! let guard = lock.lock().unwrap();
+//! drop(guard);
+//! # Ok::<(), polyproc_ipc::Error>(())
+//! ```
+//!
+//! # Caveats
+//!
+//! - Members trust each other: they run as one user, and a member that scribbles over the segment can make others answer [`ErrorKind::Corrupt`]
+//!   (never crash or hang).
+//! - A forked child of a threaded program may use the fabric (it becomes a member of its own), with the usual care that fork asks for.
+//! - Linux 5.4 or later on x86-64, with `/proc` mounted. From Linux 5.16 on, a death wakes its waiters at once; before, within 50 ms.
+
+#![deny(missing_docs)]
+
+pub mod codec;
+mod error;
+mod fabric;
+mod heap;
+mod objects;
+mod queue;
+mod shm;
+mod sync;
+mod sys;
+
+pub use error::{Error, ErrorKind, Result};
+pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
+pub use objects::Kind;
+pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
+pub use shm::{Member, Owner};
+pub use sync::{Acquired, Lock, LockError, LockGuard};
+pub use sys::limits::available_cpus;

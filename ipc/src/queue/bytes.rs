@@ -1,0 +1,623 @@
+//! `BytesQueue`: the queue as every language sees it, messages being bytes. Waits here, never while a lock is held.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::get::{self, Getter};
+use super::layout::{KEEP_DEAD_LEASES, Mark, SIZE, Words};
+use super::lease::{self, Entry, LeasedBytes};
+use super::message::{Loan, Message};
+use super::put;
+use super::ring::{INLINE, Payload, Ring};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fabric::handle::{Handle, How, gone};
+use crate::fabric::{Fabric, Ticket};
+use crate::objects::{HEADER, Kind};
+use crate::shm::{Deadline, Nap, Owner};
+use crate::sync::wait;
+use crate::{codec, sys};
+
+/// Beats between two looks of a spinning getter: it backs off so that the putter gets ahead.
+const BEATS: u32 = 40;
+/// Looks before a getter sleeps: at most about 20 microseconds, learnt from how it went before.
+const LOOKS: std::ops::RangeInclusive<u32> = 2..=24;
+
+/// A queue of byte messages between processes, of any number of putters and getters in any language.
+///
+/// First in, first out. Messages of up to 2 KiB are copied into the queue; larger ones are copied once, into a chunk of their own (or [built there](BytesQueue::loan)), and the getter
+/// reads them in place.
+///
+/// **When a process dies** in the middle of a put or get, at whatever instruction, that message was either put or not, got or not; nobody else
+/// is held up, and nothing is torn. A message that a process got and had not finished with is gone with it, unless it was taken by [`get_lease`](BytesQueue::get_lease).
+///
+/// **Time**: the plain forms wait for ever, `*_timeout` answers [`ErrorKind::Timeout`], `try_*` answers [`ErrorKind::Empty`] or [`ErrorKind::Full`]. Nothing is lost by an error: what was not put is still the caller's.
+///
+/// ```
+/// use polyproc_ipc::{BytesQueue, Fabric};
+/// let fabric = Fabric::new()?;
+/// let queue = BytesQueue::new(&fabric, 10)?;
+/// queue.put(b"hello")?;
+/// assert_eq!(&*queue.get()?, b"hello");
+/// queue.close()?;
+/// assert!(queue.put(b"too late").is_err());
+/// # Ok::<(), polyproc_ipc::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct BytesQueue(Arc<Inner>);
+
+struct Inner {
+    handle: Handle,
+    /// How many looks a getter here spends before it sleeps.
+    looks: AtomicU32,
+}
+
+/// A message that could not be put, with the reason. `?` turns it into its error and gives the message's chunk back.
+#[derive(Debug)]
+pub struct Unsent {
+    /// Why.
+    pub error: Error,
+    /// The message, unharmed.
+    pub loan: Loan,
+}
+
+impl From<Unsent> for Error {
+    fn from(unsent: Unsent) -> Error {
+        unsent.error
+    }
+}
+
+/// A message taken on a lease: see [`BytesQueue::get_lease`]. Its bytes, by `Deref`.
+#[derive(Debug)]
+pub struct Lease {
+    queue: BytesQueue,
+    entry: u64,
+    me: Owner,
+    deliveries: u32,
+    /// Of a chunk: a view that frees nothing; the queue holds it.
+    bytes: Message,
+    chunk: u64,
+    done: bool,
+}
+
+/// What a dead process had on lease: see [`BytesQueue::reclaim`].
+#[derive(Debug)]
+pub struct Reclaimed {
+    /// The message; it is the caller's now.
+    pub message: Message,
+    /// What the dead process last said by [`Lease::set_progress`].
+    pub progress: u64,
+    /// How often the message was handed out.
+    pub deliveries: u32,
+}
+
+impl BytesQueue {
+    /// A queue without a name, of at most `capacity` messages (0: as many as the fabric holds). It goes with its last handle here, unless its [ticket](BytesQueue::ticket) was made.
+    pub fn new(fabric: &Fabric, capacity: usize) -> Result<BytesQueue> {
+        BytesQueue::get_by(fabric, How::New, capacity, 0)
+    }
+
+    /// As [`BytesQueue::new`]; but what a dead process had on lease waits for [`BytesQueue::reclaim`] and is not handed out again by itself.
+    pub fn new_for_reclaim(fabric: &Fabric, capacity: usize) -> Result<BytesQueue> {
+        BytesQueue::get_by(fabric, How::New, capacity, KEEP_DEAD_LEASES)
+    }
+
+    /// Makes the queue of this name.
+    pub fn create(fabric: &Fabric, name: &str, capacity: usize) -> Result<BytesQueue> {
+        BytesQueue::get_by(fabric, How::Create(name), capacity, 0)
+    }
+
+    /// Opens the queue of this name.
+    pub fn open(fabric: &Fabric, name: &str) -> Result<BytesQueue> {
+        BytesQueue::get_by(fabric, How::Open(name), 0, 0)
+    }
+
+    /// Opens the queue of this name, or makes it. The capacity of one that exists stays as it is.
+    pub fn open_or_create(fabric: &Fabric, name: &str, capacity: usize) -> Result<BytesQueue> {
+        BytesQueue::get_by(fabric, How::OpenOrCreate(name), capacity, 0)
+    }
+
+    /// The queue that a ticket leads to.
+    pub fn from_ticket(ticket: &Ticket) -> Result<BytesQueue> {
+        Ok(BytesQueue::of(Handle::from_ticket(ticket, Kind::Queue)?))
+    }
+
+    /// How another process attaches to this queue. From now on it belongs to the fabric and lives until [destroyed](BytesQueue::destroy).
+    pub fn ticket(&self) -> Ticket {
+        self.0.handle.ticket(Kind::Queue)
+    }
+
+    /// Destroys the queue and all that is in it. Whoever uses it from then on gets [`ErrorKind::Gone`], those who wait at the moment too.
+    pub fn destroy(&self) -> Result<()> {
+        self.0.handle.destroy(Kind::Queue)
+    }
+
+    /// Puts a message; waits while the queue is full.
+    #[inline]
+    pub fn put(&self, message: &[u8]) -> Result<()> {
+        self.put_as(message, codec::RAW, None)
+    }
+
+    /// Puts a message; waits at most `time` while the queue is full.
+    pub fn put_timeout(&self, message: &[u8], time: Duration) -> Result<()> {
+        self.put_as(message, codec::RAW, Some(time))
+    }
+
+    /// Puts a message if there is room at this moment.
+    pub fn try_put(&self, message: &[u8]) -> Result<()> {
+        self.put_as(message, codec::RAW, Some(Duration::ZERO)).map_err(timeout_is(ErrorKind::Full))
+    }
+
+    /// Puts all messages in order under one lock (or as few as may be); waits while the queue is full. How many: all, or fewer if it was closed or memory ran
+    /// out on the way; an error only if none was put.
+    pub fn put_many(&self, messages: &[&[u8]]) -> Result<usize> {
+        let mut done = 0;
+        for batch in messages.chunks(64) {
+            match self.put_batch(batch, codec::RAW, Deadline::Never, true) {
+                (put, Ok(())) => done += put,
+                (put, Err(error)) => return if done + put == 0 { Err(error) } else { Ok(done + put) },
+            }
+        }
+        Ok(done)
+    }
+
+    /// Puts a message and wakes nobody: for a burst of messages that ends with [`BytesQueue::wake`]. A sleeping getter finds it by itself within 50 ms.
+    pub fn put_quiet(&self, message: &[u8]) -> Result<()> {
+        self.put_batch(&[message], codec::RAW, Deadline::Never, false).1
+    }
+
+    /// Wakes a sleeping getter, if there is something to get.
+    pub fn wake(&self) {
+        if let Ok(w) = self.words()
+            && get::looks_ready(w)
+        {
+            std::sync::atomic::fence(Ordering::SeqCst);
+            wait::wake(w.data(), 1);
+        }
+    }
+
+    /// A chunk of `len` bytes to be filled in place and put without a copy.
+    pub fn loan(&self, len: usize) -> Result<Loan> {
+        let shm = self.0.handle.shm();
+        let me = shm.me()?;
+        let chunk = shm.alloc(len.max(1) as u64)?;
+        Ok(Loan::new(self.fabric(), chunk.offset, len, me))
+    }
+
+    /// Puts a filled chunk; waits while the queue is full. If it fails, the chunk comes back.
+    pub fn put_loan(&self, loan: Loan) -> Result<(), Unsent> {
+        self.put_chunk(loan, codec::RAW, Deadline::Never)
+    }
+
+    /// Gets the next message; waits for one. [`ErrorKind::Closed`] once the queue is closed and drained.
+    #[inline]
+    pub fn get(&self) -> Result<Message> {
+        self.get_by_deadline(Deadline::Never)
+    }
+
+    /// Gets the next message; waits at most `time` for one.
+    pub fn get_timeout(&self, time: Duration) -> Result<Message> {
+        self.get_by_deadline(Deadline::after(Some(time)))
+    }
+
+    /// Gets the next message if there is one at this moment.
+    pub fn try_get(&self) -> Result<Message> {
+        let w = self.words()?;
+        match self.take_one(w)? {
+            Ok(message) => Ok(message),
+            Err(error) => Err(timeout_is(ErrorKind::Empty)(error)),
+        }
+    }
+
+    /// Gets up to `max` messages: waits for the first, then takes what is there.
+    pub fn get_many(&self, max: usize) -> Result<Vec<Message>> {
+        self.get_many_by(max, Deadline::Never)
+    }
+
+    /// Gets up to `max` messages: waits at most `time` for the first.
+    pub fn get_many_timeout(&self, max: usize, time: Duration) -> Result<Vec<Message>> {
+        self.get_many_by(max, Deadline::after(Some(time)))
+    }
+
+    /// Gets the next message *on a lease*: it stays the queue's until it is [acknowledged](Lease::ack). If the lease is dropped, or its holder dies, the message goes back to the front
+    /// (for a holder's death: when the fabric is next swept). At least once, where a plain get is at most once.
+    pub fn get_lease(&self) -> Result<Lease> {
+        self.get_lease_timeout(None)
+    }
+
+    /// As [`BytesQueue::get_lease`], waiting at most `time`; `None`: for ever.
+    pub fn get_lease_timeout(&self, time: Option<Duration>) -> Result<Lease> {
+        self.wait_for(Deadline::after(time), |w| {
+            let mut getter = Getter::enter(w)?;
+            let Some(leased) = lease::lease(&mut getter)? else { return Ok(None) };
+            let (me, more) = (getter.me, getter.more());
+            drop(getter);
+            self.after_get(w, more);
+            let (bytes, chunk) = match leased.what {
+                LeasedBytes::Copy(message) => (message, 0),
+                LeasedBytes::Chunk { offset, len } => (Message::view(self.fabric(), offset, len, Owner::NOBODY, codec::RAW), offset),
+            };
+            Ok(Some(Lease { queue: self.clone(), entry: leased.entry, me, deliveries: leased.deliveries, bytes, chunk, done: false }))
+        })
+    }
+
+    /// Takes out what a dead process had on lease. [`ErrorKind::InvalidArgument`] if it lives.
+    pub fn reclaim(&self, dead: Owner) -> Result<Vec<Reclaimed>> {
+        if self.0.handle.shm().alive(dead) {
+            return Err(Error::new(ErrorKind::InvalidArgument, format!("{dead:?} lives: what it has on lease is its own")));
+        }
+        let getter = Getter::enter(self.words()?)?;
+        let all = lease::reclaim(&getter, dead, self.fabric())?;
+        Ok(all.into_iter().map(|(message, progress, deliveries)| Reclaimed { message, progress, deliveries }).collect())
+    }
+
+    /// Messages in the queue, those that came back from a lease included. Exact if nobody puts or gets meanwhile.
+    pub fn len(&self) -> usize {
+        let count = || -> Result<usize> {
+            let w = self.words()?;
+            loop {
+                let rings = (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire));
+                let returned = w.returned().load(Ordering::Relaxed) as usize;
+                if rings.0 == 0 || rings.1 == 0 {
+                    return Ok(returned);
+                }
+                let (Ok(head), Ok(tail)) = (Ring::at(w.shm, rings.0), Ring::at(w.shm, rings.1)) else { return Ok(returned) };
+                let head = Mark(head.head()?.load(Ordering::Acquire));
+                let tail = Mark(tail.tail()?.load(Ordering::Acquire));
+                if rings == (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire)) {
+                    return Ok(tail.count().wrapping_sub(head.count()) as usize + returned);
+                }
+            }
+        };
+        count().unwrap_or(0)
+    }
+
+    /// Whether the queue holds nothing at this moment.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the queue holds its item limit at this moment. Never true without a limit.
+    pub fn is_full(&self) -> bool {
+        self.capacity().is_some_and(|capacity| self.len() >= capacity)
+    }
+
+    /// The item limit; none: as many as the fabric holds.
+    pub fn capacity(&self) -> Option<usize> {
+        self.words().ok().map(|w| w.capacity().load(Ordering::Relaxed) as usize).filter(|capacity| *capacity != 0)
+    }
+
+    /// Closes the queue for everybody: putters get [`ErrorKind::Closed`] from now on, getters once it is drained.
+    pub fn close(&self) -> Result<()> {
+        let w = self.words()?;
+        let guard = put::lock(w)?;
+        if w.birth().load(Ordering::Relaxed) != w.id.birth {
+            return Err(gone(Kind::Queue));
+        }
+        w.closed().store(1, Ordering::Release);
+        drop(guard);
+        wait::wake(w.data(), u32::MAX);
+        wait::wake(w.space(), u32::MAX);
+        Ok(())
+    }
+
+    /// Whether the queue was closed.
+    pub fn is_closed(&self) -> bool {
+        self.words().is_ok_and(Words::is_closed)
+    }
+
+    /// The fabric that the queue lives in.
+    pub fn fabric(&self) -> &Fabric {
+        self.0.handle.fabric()
+    }
+
+    fn get_by(fabric: &Fabric, how: How<'_>, capacity: usize, flags: u64) -> Result<BytesQueue> {
+        let handle = Handle::get(fabric, Kind::Queue, how, SIZE, |_, body| {
+            body.u64(0)?.store(capacity as u64, Ordering::Relaxed);
+            body.u64(8)?.store(flags, Ordering::Relaxed);
+            body.u64(312 - HEADER)?.store(0, Ordering::Release);
+            Ok(())
+        })?;
+        Ok(BytesQueue::of(handle))
+    }
+
+    fn of(handle: Handle) -> BytesQueue {
+        BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(*LOOKS.end()) }))
+    }
+
+    #[inline(always)]
+    fn words(&self) -> Result<Words<'_>> {
+        Words::of(self.0.handle.shm(), self.0.handle.id)
+    }
+
+    /// Puts one message of any size.
+    #[inline(always)]
+    pub(crate) fn put_as(&self, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
+        if message.len() <= INLINE {
+            let w = self.words()?;
+            if put::put(w, &[Payload::Inline(message)], codec)? == 1 {
+                wait::wake(w.data(), 1);
+                return Ok(());
+            }
+        }
+        self.put_batch(&[message], codec, Deadline::after(time), true).1
+    }
+
+    /// Puts messages of any size, in order, waiting for room; how many, and why it ended if not with the last.
+    pub(crate) fn put_batch(&self, messages: &[&[u8]], codec: u8, deadline: Deadline, wake: bool) -> (usize, Result<()>) {
+        let mut done = 0;
+        while done < messages.len() {
+            let rest = &messages[done..];
+            let inline = rest.iter().take_while(|message| message.len() <= INLINE).count();
+            let step = if inline == 0 {
+                self.copy_to_chunk(rest[0]).and_then(|loan| self.put_chunk(loan, codec, deadline).map_err(Error::from)).map(|()| 1)
+            } else {
+                let payloads: Vec<Payload<'_>> = rest[..inline].iter().map(|message| Payload::Inline(message)).collect();
+                self.put_payloads(&payloads, codec, deadline, wake)
+            };
+            match step {
+                Ok(put) => done += put,
+                Err(error) => return (done, Err(error)),
+            }
+        }
+        (done, Ok(()))
+    }
+
+    fn copy_to_chunk(&self, message: &[u8]) -> Result<Loan> {
+        let mut loan = self.loan(message.len())?;
+        loan.copy_from_slice(message);
+        Ok(loan)
+    }
+
+    pub(crate) fn put_chunk(&self, loan: Loan, codec: u8, deadline: Deadline) -> Result<(), Unsent> {
+        if loan.fabric().id() != self.fabric().id() {
+            let error = Error::new(ErrorKind::InvalidArgument, format!("the loan is of {:?}, the queue of {:?}", loan.fabric(), self.fabric()));
+            return Err(Unsent { error, loan });
+        }
+        match self.put_payloads(&[Payload::Chunk { offset: loan.offset(), len: loan.len() as u64 }], codec, deadline, true) {
+            Ok(_) => {
+                loan.forget();
+                Ok(())
+            }
+            Err(error) => Err(Unsent { error, loan }),
+        }
+    }
+
+    /// Puts at least one of the payloads; waits for room.
+    fn put_payloads(&self, payloads: &[Payload<'_>], codec: u8, deadline: Deadline, wake: bool) -> Result<usize> {
+        let w = self.words()?;
+        let mut nap = Nap::new();
+        loop {
+            let done = put::put(w, payloads, codec)?;
+            if done > 0 {
+                if wake {
+                    wait::wake(w.data(), done as u32);
+                }
+                return Ok(done);
+            }
+            let announced = wait::announce(w.space());
+            if self.len() < w.capacity().load(Ordering::Relaxed) as usize || w.is_closed() {
+                continue;
+            }
+            let Some(time) = deadline.left(nap.next()) else {
+                return Err(Error::new(ErrorKind::Timeout, format!("queue {} had no room within the time given", self.0.handle.label())));
+            };
+            wait::sleep(w.shm, w.space(), announced, time);
+        }
+    }
+
+    /// One look under the lock: a message, or why there is none (`Timeout` for empty).
+    #[inline(always)]
+    fn take_one(&self, w: Words<'_>) -> Result<Result<Message>> {
+        let closed = w.is_closed(); // before the look: what was put before the closing is found
+        let mut getter = Getter::enter(w)?;
+        match getter.take(self.fabric())? {
+            Some(message) => {
+                let more = getter.more();
+                drop(getter);
+                self.after_get(w, more);
+                Ok(Ok(message))
+            }
+            None => Ok(Err(self.nothing(closed))),
+        }
+    }
+
+    #[inline(always)]
+    fn get_by_deadline(&self, deadline: Deadline) -> Result<Message> {
+        self.wait_for(deadline, |w| {
+            let mut getter = Getter::enter(w)?;
+            let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
+            let more = getter.more();
+            drop(getter);
+            self.after_get(w, more);
+            Ok(Some(message))
+        })
+    }
+
+    fn get_many_by(&self, max: usize, deadline: Deadline) -> Result<Vec<Message>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        self.wait_for(deadline, |w| {
+            let mut getter = Getter::enter(w)?;
+            let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
+            let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1));
+            all.push(first);
+            while all.len() < max {
+                match getter.take(self.fabric()) {
+                    Ok(Some(message)) => all.push(message),
+                    // What is damaged behind is told to the next getter; these were taken.
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            let more = getter.more();
+            drop(getter);
+            self.after_get(w, more);
+            Ok(Some(all))
+        })
+    }
+
+    /// Tries until there is something, the queue is closed, or time is up; spins a little, then sleeps.
+    #[inline(always)]
+    fn wait_for<T>(&self, deadline: Deadline, mut attempt: impl FnMut(Words<'_>) -> Result<Option<T>>) -> Result<T> {
+        let w = self.words()?;
+        let mut nap = Nap::new();
+        loop {
+            let closed = w.is_closed(); // before the look: what was put before the closing is found
+            if let Some(got) = attempt(w)? {
+                return Ok(got);
+            }
+            if closed {
+                return Err(self.nothing(true));
+            }
+            if !self.spin(w) && !self.sleep(w, &mut nap, deadline) {
+                // A last look: time may have passed while something came.
+                return attempt(w)?.ok_or_else(|| self.nothing(false));
+            }
+        }
+    }
+
+    /// Looks for a while whether something came.
+    #[inline]
+    fn spin(&self, w: Words<'_>) -> bool {
+        let looks = if sys::can_spin() { self.0.looks.load(Ordering::Relaxed) } else { 0 };
+        for _ in 0..looks {
+            for _ in 0..BEATS {
+                sys::pause();
+            }
+            if get::looks_ready(w) {
+                self.0.looks.store((looks * 2).min(*LOOKS.end()), Ordering::Relaxed);
+                return true;
+            }
+        }
+        self.0.looks.store((looks / 2).max(*LOOKS.start()), Ordering::Relaxed);
+        false
+    }
+
+    /// Sleeps until something may have come. False: time is up.
+    #[cold]
+    fn sleep(&self, w: Words<'_>, nap: &mut Nap, deadline: Deadline) -> bool {
+        let Some(time) = deadline.left(nap.next()) else { return false };
+        let announced = wait::announce(w.data());
+        if !get::looks_ready(w) {
+            wait::sleep(w.shm, w.data(), announced, time);
+        }
+        true
+    }
+
+    /// After a getter left the lock: putters that wait for room, and getters for what is left behind, are woken.
+    #[inline(always)]
+    fn after_get(&self, w: Words<'_>, more: u32) {
+        let capacity = w.capacity().load(Ordering::Relaxed);
+        if capacity != 0 && u64::from(more) <= capacity / 2 {
+            wait::wake(w.space(), (capacity / 2).clamp(1, u64::from(u32::MAX)) as u32);
+        }
+        if more > 0 {
+            wait::wake(w.data(), 1);
+        }
+    }
+
+    #[cold]
+    fn nothing(&self, closed: bool) -> Error {
+        let label = self.0.handle.label();
+        if closed {
+            Error::new(ErrorKind::Closed, format!("queue {label} is closed and drained"))
+        } else {
+            Error::new(ErrorKind::Timeout, format!("queue {label} had nothing within the time given"))
+        }
+    }
+}
+
+pub(super) fn timeout_is(kind: ErrorKind) -> impl Fn(Error) -> Error {
+    move |error| if error.kind() == ErrorKind::Timeout { Error::new(kind, error.to_string().replace(" within the time given", "")) } else { error }
+}
+
+impl Lease {
+    /// The message is done with: it leaves the queue for good.
+    pub fn ack(mut self) -> Result<()> {
+        self.done = true;
+        self.end(true)
+    }
+
+    /// How often this message was handed out, this time included.
+    pub fn deliveries(&self) -> u32 {
+        self.deliveries
+    }
+
+    /// Leaves a word that whoever [reclaims](BytesQueue::reclaim) this lease after our death will read. One store.
+    #[inline]
+    pub fn set_progress(&self, progress: u64) {
+        if let Ok(w) = self.queue.words()
+            && let Ok(word) = Entry::at(w, self.entry).and_then(Entry::progress)
+        {
+            word.store(progress, Ordering::Release);
+        }
+    }
+
+    fn end(&self, done: bool) -> Result<()> {
+        let shm = self.queue.0.handle.shm();
+        if shm.me_if_joined() != Some(self.me) {
+            return Ok(()); // a forked child: the lease is its parent's
+        }
+        let w = self.queue.words()?;
+        let getter = match Getter::enter(w) {
+            Err(error) if error.kind() == ErrorKind::Gone => {
+                // The queue ended meanwhile; it left us the chunk.
+                if self.chunk != 0 {
+                    shm.free(shm.chunk(self.chunk)?, crate::heap::cell::Cell::private(self.me));
+                }
+                return Err(error);
+            }
+            other => other?,
+        };
+        let entry = Entry::at(w, self.entry)?;
+        if !entry.is_leased_to(self.me)? {
+            return Err(Error::corrupt("a lease is not where it was"));
+        }
+        if done {
+            return lease::acknowledge(&getter, entry);
+        }
+        lease::give_back(w, entry)?;
+        drop(getter);
+        wait::wake(w.data(), 1);
+        Ok(())
+    }
+}
+
+impl std::ops::Deref for Lease {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.done {
+            // Damaged memory or an ended queue: there is no front to go back to.
+            let _ = self.end(false);
+        }
+    }
+}
+
+impl fmt::Debug for BytesQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "queue {}", self.0.handle.label())
+    }
+}
+
+impl Serialize for BytesQueue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.ticket().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for BytesQueue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<BytesQueue, D::Error> {
+        BytesQueue::from_ticket(&Ticket::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}

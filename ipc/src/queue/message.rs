@@ -1,0 +1,162 @@
+//! What a getter receives: bytes of its own, or a view of a chunk that this process alone holds; and a chunk to be filled in place.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use crate::error::Result;
+use crate::fabric::Fabric;
+use crate::heap::cell::Cell;
+use crate::shm::{Owner, Span};
+
+const SMALL: usize = 112;
+
+/// A received message: its bytes, by [`Deref`].
+///
+/// Up to some two thousand bytes it is a copy. A larger one is a read-only view of the chunk that the sender filled (no copy was made); the
+/// chunk is this process's until the message is dropped. **If this process dies**, the chunk is given back by the next sweep.
+pub struct Message {
+    bytes: Bytes,
+    codec: u8,
+}
+
+enum Bytes {
+    Small(u8, [u8; SMALL]),
+    Large(Vec<u8>),
+    Chunk(View),
+}
+
+/// A chunk that this process holds, freed on drop.
+struct View {
+    fabric: Fabric,
+    offset: u64,
+    len: usize,
+    me: Owner,
+}
+
+impl Message {
+    /// A copy of `len` bytes at `at`.
+    #[inline(always)]
+    pub(crate) fn copy(span: Span<'_>, at: usize, len: usize, codec: u8) -> Result<Message> {
+        if len <= SMALL {
+            let mut bytes = [0; SMALL];
+            span.read(at, &mut bytes[..len])?;
+            return Ok(Message { bytes: Bytes::Small(len as u8, bytes), codec });
+        }
+        let mut bytes = Vec::new();
+        span.append_to(at, len, &mut bytes)?;
+        Ok(Message { bytes: Bytes::Large(bytes), codec })
+    }
+
+    /// A view of a chunk that is PRIVATE to `me`; `len` is not more than its capacity.
+    pub(crate) fn view(fabric: &Fabric, offset: u64, len: u64, me: Owner, codec: u8) -> Message {
+        Message { bytes: Bytes::Chunk(View { fabric: fabric.clone(), offset, len: len as usize, me }), codec }
+    }
+
+    /// Whether this is a view of shared memory and not a copy.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.bytes, Bytes::Chunk(_))
+    }
+
+    /// The codec that the sender named: 0 raw bytes, 1 MessagePack.
+    pub fn codec(&self) -> u8 {
+        self.codec
+    }
+
+    /// The bytes as a vector of this process's own; a copy only where there is none yet.
+    pub fn into_vec(self) -> Vec<u8> {
+        match self.bytes {
+            Bytes::Large(bytes) => bytes,
+            _ => self.to_vec(),
+        }
+    }
+}
+
+impl Deref for Message {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Small(len, bytes) => &bytes[..*len as usize],
+            Bytes::Large(bytes) => bytes,
+            Bytes::Chunk(view) => view.bytes(),
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message of {} bytes, codec {}", self.len(), self.codec)
+    }
+}
+
+impl View {
+    fn bytes(&self) -> &[u8] {
+        match self.fabric.shm().segment.span(self.offset, self.len as u64) {
+            // SAFETY: the chunk's cell says PRIVATE(me) from the taking until our drop, so no other process touches it, and this process only reads it.
+            Ok(span) => unsafe { span.as_slice() },
+            Err(_) => &[], // cannot be: the span was checked when the chunk was taken, and the file never shrinks
+        }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let shm = self.fabric.shm();
+        // In a forked child the chunk is still the parent's.
+        if shm.me_if_joined() == Some(self.me)
+            && let Ok(chunk) = shm.chunk(self.offset)
+        {
+            shm.free(chunk, Cell::private(self.me));
+        }
+    }
+}
+
+/// A chunk to be filled in place and then put, without a copy: [`BytesQueue::loan`](crate::BytesQueue::loan). Dropped without being put, it is given back.
+///
+/// Its bytes are whatever stood there before.
+pub struct Loan(View);
+
+impl Loan {
+    pub(crate) fn new(fabric: &Fabric, offset: u64, len: usize, me: Owner) -> Loan {
+        Loan(View { fabric: fabric.clone(), offset, len, me })
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    pub(crate) fn fabric(&self) -> &Fabric {
+        &self.0.fabric
+    }
+
+    /// The chunk is the queue's now: nothing is to be given back.
+    pub(crate) fn forget(mut self) {
+        self.0.me = Owner::NOBODY;
+    }
+}
+
+impl Deref for Loan {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+impl DerefMut for Loan {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self.0.fabric.shm().segment.span(self.0.offset, self.0.len as u64) {
+            // SAFETY: the chunk's cell says PRIVATE(me) until the loan is put or dropped, and `&mut self` excludes any other reference here.
+            Ok(span) => unsafe { span.as_mut_slice() },
+            Err(_) => &mut [],
+        }
+    }
+}
+
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Loan of {} bytes", self.0.len)
+    }
+}

@@ -1,0 +1,342 @@
+//! Queues: two internal locks around a chain of byte rings.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `layout` | the words and where they stand |
+//! | `ring` | one ring: records between a tail and a head |
+//! | `put` | the producer side, growth, its repair |
+//! | `get` | the consumer side, leaving rings, its repair, the end of a queue |
+//! | `lease` | messages taken but not yet acknowledged |
+//! | `message` | what getters receive, and chunks filled in place |
+//! | `bytes` | [`BytesQueue`]: waiting, and the public face |
+//! | this file | [`Queue`]: the same with Rust values |
+
+mod bytes;
+mod get;
+mod layout;
+mod lease;
+mod message;
+mod put;
+mod ring;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use bytes::{BytesQueue, Lease, Reclaimed, Unsent};
+pub use message::{Loan, Message};
+
+use crate::codec;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fabric::{Fabric, Ticket};
+use crate::objects::{Header, ObjectId};
+use crate::shm::{Deadline, Owner, Shm};
+use crate::sync::guard::Guard;
+use crate::sync::wait;
+use layout::Words;
+use ring::{Record, Ring};
+
+/// A queue of Rust values between processes: [`BytesQueue`] with MessagePack on top, so that every other language reads them too. All that is said there holds here.
+///
+/// A queue is itself such a value: sent through a queue, it arrives as a handle of the same queue.
+///
+/// **Errors** beyond those of [`BytesQueue`]: [`ErrorKind::Encode`] for a value that does not serialise (nothing was put), [`ErrorKind::Decode`] for a message that is not a `T`
+/// ([`Error::into_message`] gives it back).
+///
+/// ```
+/// use polyproc_ipc::{Fabric, Queue};
+/// let fabric = Fabric::new()?;
+/// let jobs = Queue::<(String, Queue<u64>)>::new(&fabric, 0)?;
+/// let answers = Queue::<u64>::new(&fabric, 0)?;
+/// jobs.put(&("count me".into(), answers.clone()))?;
+///
+/// let (text, back) = jobs.get()?; // in whatever process
+/// back.put(&(text.len() as u64))?;
+/// assert_eq!(answers.get()?, 8);
+/// # Ok::<(), polyproc_ipc::Error>(())
+/// ```
+pub struct Queue<T> {
+    bytes: BytesQueue,
+    values: PhantomData<fn(T) -> T>,
+}
+
+impl<T> Queue<T> {
+    fn of(bytes: BytesQueue) -> Queue<T> {
+        Queue { bytes, values: PhantomData }
+    }
+
+    /// As [`BytesQueue::new`].
+    pub fn new(fabric: &Fabric, capacity: usize) -> Result<Queue<T>> {
+        BytesQueue::new(fabric, capacity).map(Queue::of)
+    }
+
+    /// As [`BytesQueue::create`].
+    pub fn create(fabric: &Fabric, name: &str, capacity: usize) -> Result<Queue<T>> {
+        BytesQueue::create(fabric, name, capacity).map(Queue::of)
+    }
+
+    /// As [`BytesQueue::open`].
+    pub fn open(fabric: &Fabric, name: &str) -> Result<Queue<T>> {
+        BytesQueue::open(fabric, name).map(Queue::of)
+    }
+
+    /// As [`BytesQueue::open_or_create`].
+    pub fn open_or_create(fabric: &Fabric, name: &str, capacity: usize) -> Result<Queue<T>> {
+        BytesQueue::open_or_create(fabric, name, capacity).map(Queue::of)
+    }
+
+    /// As [`BytesQueue::from_ticket`].
+    pub fn from_ticket(ticket: &Ticket) -> Result<Queue<T>> {
+        BytesQueue::from_ticket(ticket).map(Queue::of)
+    }
+
+    /// As [`BytesQueue::ticket`].
+    pub fn ticket(&self) -> Ticket {
+        self.bytes.ticket()
+    }
+
+    /// As [`BytesQueue::destroy`].
+    pub fn destroy(&self) -> Result<()> {
+        self.bytes.destroy()
+    }
+
+    /// The same queue, message by message as bytes.
+    pub fn bytes(&self) -> &BytesQueue {
+        &self.bytes
+    }
+
+    /// As [`BytesQueue::len`].
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// As [`BytesQueue::is_empty`].
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// As [`BytesQueue::is_full`].
+    pub fn is_full(&self) -> bool {
+        self.bytes.is_full()
+    }
+
+    /// As [`BytesQueue::capacity`].
+    pub fn capacity(&self) -> Option<usize> {
+        self.bytes.capacity()
+    }
+
+    /// As [`BytesQueue::close`].
+    pub fn close(&self) -> Result<()> {
+        self.bytes.close()
+    }
+
+    /// As [`BytesQueue::is_closed`].
+    pub fn is_closed(&self) -> bool {
+        self.bytes.is_closed()
+    }
+}
+
+impl<T: Serialize> Queue<T> {
+    /// Puts a value; waits while the queue is full.
+    pub fn put(&self, value: &T) -> Result<()> {
+        encoded(value, |bytes| self.bytes.put_as(bytes, codec::MESSAGEPACK, None))
+    }
+
+    /// Puts a value; waits at most `time` while the queue is full.
+    pub fn put_timeout(&self, value: &T, time: Duration) -> Result<()> {
+        encoded(value, |bytes| self.bytes.put_as(bytes, codec::MESSAGEPACK, Some(time)))
+    }
+
+    /// Puts a value if there is room at this moment; else [`ErrorKind::Full`].
+    pub fn try_put(&self, value: &T) -> Result<()> {
+        encoded(value, |bytes| self.bytes.put_as(bytes, codec::MESSAGEPACK, Some(Duration::ZERO))).map_err(|error| bytes::timeout_is(ErrorKind::Full)(error))
+    }
+
+    /// Puts all values in order, as [`BytesQueue::put_many`]; how many.
+    pub fn put_many(&self, values: &[T]) -> Result<usize> {
+        let mut done = 0;
+        for batch in values.chunks(64) {
+            let encoded: Vec<Vec<u8>> = batch.iter().map(|value| codec::to_vec(value)).collect::<Result<_>>()?;
+            let slices: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
+            match self.bytes.put_batch(&slices, codec::MESSAGEPACK, Deadline::Never, true) {
+                (put, Ok(())) => done += put,
+                (put, Err(error)) => return if done + put == 0 { Err(error) } else { Ok(done + put) },
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl<T: DeserializeOwned> Queue<T> {
+    /// Gets the next value; waits for one.
+    pub fn get(&self) -> Result<T> {
+        decoded(self.bytes.get()?)
+    }
+
+    /// Gets the next value; waits at most `time` for one.
+    pub fn get_timeout(&self, time: Duration) -> Result<T> {
+        decoded(self.bytes.get_timeout(time)?)
+    }
+
+    /// Gets the next value if there is one at this moment; else [`ErrorKind::Empty`].
+    pub fn try_get(&self) -> Result<T> {
+        decoded(self.bytes.try_get()?)
+    }
+
+    /// Gets up to `max` values: waits for the first, then takes what is there. Each is decoded as the iterator reaches it, so that one that is not a `T` harms no other.
+    ///
+    /// ```
+    /// # use polyproc_ipc::{Fabric, Queue, Result};
+    /// # let queue = Queue::<u64>::new(&Fabric::new()?, 0)?;
+    /// queue.put_many(&[1, 2, 3])?;
+    /// let values: Vec<u64> = queue.get_many(10)?.collect::<Result<_>>()?;
+    /// assert_eq!(values, [1, 2, 3]);
+    /// # Ok::<(), polyproc_ipc::Error>(())
+    /// ```
+    pub fn get_many(&self, max: usize) -> Result<Values<T>> {
+        Ok(Values { messages: self.bytes.get_many(max)?.into_iter(), values: PhantomData })
+    }
+}
+
+/// Values that were taken together: [`Queue::get_many`].
+pub struct Values<T> {
+    messages: std::vec::IntoIter<Message>,
+    values: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Iterator for Values<T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        self.messages.next().map(decoded)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.messages.size_hint()
+    }
+}
+
+impl<T: DeserializeOwned> ExactSizeIterator for Values<T> {}
+
+impl<T> fmt::Debug for Values<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} values", self.messages.len())
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Encodes into a buffer that this thread keeps, and uses the bytes.
+fn encoded<T: Serialize, R>(value: &T, put: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+    SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+        Ok(mut buffer) => {
+            buffer.clear();
+            codec::encode(value, &mut buffer)?;
+            let done = put(&buffer);
+            if buffer.capacity() > 1 << 20 {
+                *buffer = Vec::new();
+            }
+            done
+        }
+        // A value whose serialisation puts into a queue itself.
+        Err(_) => put(&codec::to_vec(value)?),
+    })
+}
+
+fn decoded<T: DeserializeOwned>(message: Message) -> Result<T> {
+    let value = if message.codec() == codec::MESSAGEPACK {
+        codec::decode(&message)
+    } else {
+        Err(Error::new(ErrorKind::Decode, format!("the message is of codec {}, not MessagePack: get it as bytes", message.codec())))
+    };
+    value.map_err(|error| error.with_message(message))
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Queue::of(self.bytes.clone())
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes.fmt(f)
+    }
+}
+
+impl<T> Serialize for Queue<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.bytes.serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Queue<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Queue<T>, D::Error> {
+        BytesQueue::deserialize(deserializer).map(Queue::of)
+    }
+}
+
+/// Ends a queue that is about to be destroyed; may be repeated.
+pub(crate) fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
+    let w = Words::of(shm, ObjectId { offset: object.offset, birth: 0 })?;
+    get::end(w)?;
+    wait::wake(w.data(), u32::MAX);
+    wait::wake(w.space(), u32::MAX);
+    Ok(())
+}
+
+/// Gives the leases of a dead process back to the front, unless the queue keeps them for whoever reclaims them.
+pub(crate) fn return_leases(shm: &Shm, object: Header<'_>, dead: Owner) -> Result<()> {
+    let w = Words::of(shm, ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) })?;
+    if w.flags().load(Ordering::Relaxed) & layout::KEEP_DEAD_LEASES != 0 || w.leases().load(Ordering::Acquire) == 0 {
+        return Ok(());
+    }
+    let guard = get::lock(w)?;
+    let entries = lease::held_by(w, dead)?;
+    for entry in &entries {
+        lease::give_back(w, *entry)?;
+    }
+    drop(guard);
+    wait::wake(w.data(), entries.len() as u32);
+    Ok(())
+}
+
+/// Both locks of a queue, for the checker, and the chunks that the queue ought to hold besides its own.
+pub(crate) fn hold<'a>(shm: &'a Shm, object: &Header<'_>) -> Result<([Guard<'a>; 2], Vec<u64>)> {
+    let w = Words::of(shm, ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) })?;
+    let guards = [get::lock(w)?, put::lock(w)?];
+    let mut chunks = lease::chunks(w)?;
+    let mut at = w.head_ring().load(Ordering::Acquire);
+    let mut left = shm.segment.units_in_file() * 8 + 1;
+    while at != 0 && left > 0 {
+        left -= 1;
+        let ring = Ring::at(shm, at)?;
+        chunks.push(at);
+        let tail = layout::Mark(ring.tail()?.load(Ordering::Acquire));
+        let mut head = layout::Mark(ring.head()?.load(Ordering::Acquire));
+        let mut messages = tail.count().wrapping_sub(head.count());
+        if messages as usize > ring.size() / 8 {
+            return Err(Error::corrupt(format_args!("a ring of {} bytes says it holds {messages} messages", ring.size())));
+        }
+        while messages > 0 {
+            let (record, next) = ring.read(head)?;
+            if let Record::Chunk { offset, .. } = record {
+                chunks.push(offset);
+            }
+            head = next;
+            messages -= 1;
+        }
+        if head != tail {
+            return Err(Error::corrupt(format_args!("a ring's records end at {head:?} and its tail is {tail:?}")));
+        }
+        at = ring.next()?.load(Ordering::Acquire);
+    }
+    Ok((guards, chunks))
+}

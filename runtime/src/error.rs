@@ -1,0 +1,278 @@
+//! What goes wrong with processes, pools and tasks: a kind with a number that every language shares, one sentence, and
+//! what the other process said.
+//!
+//! Knows no process and no pool. An error of the crate below keeps its own number.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What every fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. [`ErrorKind::number`] never changes and is the same in every language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No task of this name is in the other process's program.
+    UnknownTask,
+    /// The arguments cannot be encoded here, or do not fit the task there.
+    BadArguments,
+    /// The result cannot be encoded there, or is not of the type asked for here.
+    BadResult,
+    /// The task panicked. [`Error::message`] and [`Error::backtrace`] say where.
+    Panicked,
+    /// The process that ran the task died: [`Error::pid`], and [`Error::signal`] or [`Error::exit_code`].
+    WorkerDied,
+    /// The pool was closed, and takes no more work.
+    PoolClosed,
+    /// The pool was terminated, or dropped, before the result was there.
+    Terminated,
+    /// The operating system could not start a process.
+    SpawnFailed,
+    /// Workers died again and again before they could do anything, so the pool stopped starting new ones.
+    GaveUp,
+    /// A process ended before it took its call.
+    NotStarted,
+    /// Two tasks of one program have the same name.
+    AmbiguousTask,
+    /// An error of shared memory, of an argument or of time: see [`polyproc_ipc::ErrorKind`].
+    Ipc(polyproc_ipc::ErrorKind),
+}
+
+impl ErrorKind {
+    /// The number that every language shares. This crate's own start at 100.
+    pub fn number(self) -> i32 {
+        match self {
+            ErrorKind::UnknownTask => 100,
+            ErrorKind::BadArguments => 101,
+            ErrorKind::BadResult => 102,
+            ErrorKind::Panicked => 103,
+            ErrorKind::WorkerDied => 104,
+            ErrorKind::PoolClosed => 105,
+            ErrorKind::Terminated => 106,
+            ErrorKind::SpawnFailed => 107,
+            ErrorKind::GaveUp => 108,
+            ErrorKind::NotStarted => 109,
+            ErrorKind::AmbiguousTask => 110,
+            ErrorKind::Ipc(kind) => kind.number(),
+        }
+    }
+
+    /// The kind of a failure that a worker may report. Any other number, from a newer worker, is a failed task.
+    pub(crate) fn reported(number: i32) -> ErrorKind {
+        match number {
+            100 => ErrorKind::UnknownTask,
+            101 => ErrorKind::BadArguments,
+            102 => ErrorKind::BadResult,
+            110 => ErrorKind::AmbiguousTask,
+            _ => ErrorKind::Panicked,
+        }
+    }
+}
+
+/// An error: its kind, one sentence that names what failed, and what came with it. Cloning is cheap.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    sentence: String,
+    failure: Option<Failure>,
+    death: Option<Death>,
+    source: Option<polyproc_ipc::Error>,
+}
+
+/// How a process ended, as far as it is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Death {
+    pub(crate) pid: u32,
+    /// The exit code, or minus the signal.
+    pub(crate) code: i32,
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            code if code < 0 => write!(f, "was ended by {}", signal_name(-code)),
+            code => write!(f, "ended with exit code {code}"),
+        }
+    }
+}
+
+/// What a task's process reports of a task that did not return a value. A plain record, so that it crosses languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct Failure {
+    pub(crate) number: i32,
+    pub(crate) task: String,
+    pub(crate) message: String,
+    pub(crate) backtrace: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: ErrorKind, task: &str, message: impl Into<String>) -> Failure {
+        Failure { number: kind.number(), task: task.into(), message: message.into(), backtrace: String::new() }
+    }
+}
+
+impl Error {
+    /// An error of `kind` with its sentence.
+    #[cold]
+    pub(crate) fn new(kind: ErrorKind, sentence: impl Into<String>) -> Error {
+        Error(Arc::new(Inner { kind, sentence: sentence.into(), failure: None, death: None, source: None }))
+    }
+
+    #[cold]
+    pub(crate) fn argument(sentence: impl Into<String>) -> Error {
+        Error::from(polyproc_ipc::Error::new(polyproc_ipc::ErrorKind::InvalidArgument, sentence))
+    }
+
+    #[cold]
+    pub(crate) fn os(errno: rustix::io::Errno, what: impl fmt::Display) -> Error {
+        Error::from(polyproc_ipc::Error::os(errno, what))
+    }
+
+    #[cold]
+    pub(crate) fn from_failure(failure: Failure) -> Error {
+        let kind = ErrorKind::reported(failure.number);
+        let sentence = match kind {
+            ErrorKind::Panicked => format!("task '{}' panicked: {}", failure.task, failure.message),
+            _ => failure.message.clone(),
+        };
+        Error(Arc::new(Inner { kind, sentence, failure: Some(failure), death: None, source: None }))
+    }
+
+    #[cold]
+    pub(crate) fn died(death: Death, task: &str) -> Error {
+        let sentence = format!("the worker (pid {}) that ran task '{task}' {death}", death.pid);
+        let failure = Some(Failure::new(ErrorKind::WorkerDied, task, ""));
+        Error(Arc::new(Inner { kind: ErrorKind::WorkerDied, sentence, failure, death: Some(death), source: None }))
+    }
+
+    #[cold]
+    pub(crate) fn with_death(kind: ErrorKind, death: Death, sentence: String) -> Error {
+        Error(Arc::new(Inner { kind, sentence, failure: None, death: Some(death), source: None }))
+    }
+
+    /// `source`, said again as `kind` with a sentence in front of it.
+    #[cold]
+    pub(crate) fn because(kind: ErrorKind, sentence: impl fmt::Display, source: polyproc_ipc::Error) -> Error {
+        let sentence = format!("{sentence}: {source}");
+        Error(Arc::new(Inner { kind, sentence, failure: None, death: None, source: Some(source) }))
+    }
+
+    /// Which kind of error this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What the task's panic said.
+    pub fn message(&self) -> Option<&str> {
+        self.0.failure.as_ref().map(|failure| &*failure.message).filter(|text| !text.is_empty())
+    }
+
+    /// The task's stack where it panicked.
+    pub fn backtrace(&self) -> Option<&str> {
+        self.0.failure.as_ref().map(|failure| &*failure.backtrace).filter(|text| !text.is_empty())
+    }
+
+    /// The task's name.
+    pub fn task(&self) -> Option<&str> {
+        self.0.failure.as_ref().map(|failure| &*failure.task).filter(|text| !text.is_empty())
+    }
+
+    /// The process that died.
+    pub fn pid(&self) -> Option<u32> {
+        self.0.death.map(|death| death.pid)
+    }
+
+    /// The signal that ended the process, as 9 for SIGKILL.
+    pub fn signal(&self) -> Option<i32> {
+        self.0.death.map(|death| -death.code).filter(|&signal| signal > 0)
+    }
+
+    /// The code with which the process ended by itself.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.0.death.map(|death| death.code).filter(|&code| code >= 0)
+    }
+}
+
+impl From<polyproc_ipc::Error> for Error {
+    fn from(source: polyproc_ipc::Error) -> Error {
+        let (kind, sentence) = (ErrorKind::Ipc(source.kind()), source.to_string());
+        Error(Arc::new(Inner { kind, sentence, failure: None, death: None, source: Some(source) }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.sentence)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.0.kind, self.0.sentence)?;
+        match self.backtrace() {
+            Some(backtrace) => write!(f, "\n{backtrace}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGSYS => "SIGSYS",
+        _ => return format!("signal {signal}"),
+    };
+    format!("signal {signal} ({name})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_fixed() {
+        assert_eq!(ErrorKind::UnknownTask.number(), 100);
+        assert_eq!(ErrorKind::GaveUp.number(), 108);
+        assert_eq!(ErrorKind::AmbiguousTask.number(), 110);
+        assert_eq!(ErrorKind::Ipc(polyproc_ipc::ErrorKind::Timeout).number(), 1);
+    }
+
+    #[test]
+    fn a_death_tells_signal_from_code() {
+        let killed = Error::died(Death { pid: 7, code: -9 }, "a::b");
+        assert_eq!((killed.signal(), killed.exit_code(), killed.pid()), (Some(9), None, Some(7)));
+        assert_eq!(killed.to_string(), "the worker (pid 7) that ran task 'a::b' was ended by signal 9 (SIGKILL)");
+        let left = Error::died(Death { pid: 7, code: 0 }, "a::b");
+        assert_eq!((left.signal(), left.exit_code()), (None, Some(0)));
+    }
+
+    #[test]
+    fn a_number_from_a_newer_worker_is_a_failed_task() {
+        let failure = Failure { number: 999, task: "t".into(), message: "m".into(), backtrace: String::new() };
+        let error = Error::from_failure(failure);
+        assert_eq!(error.kind(), ErrorKind::Panicked);
+        assert_eq!((error.message(), error.task(), error.backtrace()), (Some("m"), Some("t"), None));
+    }
+}

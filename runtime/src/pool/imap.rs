@@ -1,0 +1,308 @@
+//! `Imap`: results one by one while input is still being read, with a bounded window between the two.
+//!
+//! Input is taken only as results are taken, so an endless iterator is fine. Must not know workers or queues.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::gather::value;
+use super::table::{self, Job, Outcome, Shared, is_collector};
+use crate::error::{Error, ErrorKind, Result};
+use crate::task::encode_args;
+use crate::wire::BatchBuilder;
+
+/// An iterator over the results of a task: what `imap` and `imap_unordered` return.
+///
+/// At most a window of calls, four chunks for each worker, is under way or waiting to be taken. A call that fails is an `Err` in its place,
+/// and the rest go on. Dropping the iterator takes no more input; calls that are under way run to their end.
+///
+/// ```
+/// use polyproc::{Pool, task};
+///
+/// #[task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// let pool = Pool::new(2)?;
+/// let first = pool.imap(square, 1..)?.take(3).collect::<polyproc::Result<Vec<_>>>()?;
+/// assert_eq!(first, [1, 4, 9]);
+/// # Ok::<(), polyproc::Error>(())
+/// ```
+#[must_use = "an iterator does nothing before it is asked"]
+pub struct Imap<I: Iterator, R> {
+    shared: Arc<Shared>,
+    job: Arc<Stream>,
+    id: u64,
+    task: Cow<'static, str>,
+    /// `None` once it is exhausted, or must not be read any more.
+    input: Option<I>,
+    next: u64,
+    chunk: usize,
+    window: usize,
+    result: PhantomData<fn() -> R>,
+}
+
+/// The job behind an `Imap`.
+struct Stream {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    ordered: bool,
+    /// The index of the first slot.
+    base: u64,
+    slots: VecDeque<Slot>,
+    /// Outcomes in the order of their arrival, if that is the order asked for.
+    ready: VecDeque<Outcome>,
+    left: usize,
+    growing: bool,
+    /// Why no more input may be taken.
+    cut: Option<Error>,
+    waiting: bool,
+}
+
+enum Slot {
+    Waiting,
+    Ready(Outcome),
+    Taken,
+}
+
+impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
+    pub(super) fn new(shared: &Arc<Shared>, task: Cow<'static, str>, input: I, ordered: bool, chunk: Option<usize>) -> Result<Imap<I, R>> {
+        let chunk = chunk.or(shared.chunk).unwrap_or(1).max(1);
+        let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, growing: true, cut: None, waiting: false };
+        let job = Arc::new(Stream { state: Mutex::new(state), changed: Condvar::new() });
+        let id = shared.enter(job.clone())?;
+        let window = chunk.saturating_mul(4).saturating_mul(shared.size);
+        Ok(Imap { shared: shared.clone(), job, id, task, input: Some(input), next: 0, chunk, window, result: PhantomData })
+    }
+
+    /// Takes input until the window is full.
+    fn feed(&mut self) {
+        while self.input.is_some() && self.job.under_way() + self.chunk <= self.window {
+            let first = self.next;
+            let mut batch = BatchBuilder::new(self.id, first, &self.task);
+            let mut refused = None;
+            while batch.count() < self.chunk as u32 && refused.is_none() {
+                // User code runs here, so nothing is locked.
+                let Some(argument) = self.input.as_mut().and_then(Iterator::next) else {
+                    self.input = None;
+                    break;
+                };
+                if let Some(error) = self.job.cut_by() {
+                    self.input = None;
+                    refused = Some(error);
+                } else if let Err(error) = batch.push(|out| encode_args(&(argument,), out)) {
+                    let sentence = format!("argument {} of task '{}' cannot be encoded", first + u64::from(batch.count()), self.task);
+                    refused = Some(Error::because(ErrorKind::BadArguments, sentence, error));
+                }
+            }
+            let count = batch.count();
+            self.job.extend(count, refused.as_ref());
+            self.next += u64::from(count) + u64::from(refused.is_some());
+            if count > 0
+                && let Err(error) = self.shared.submit(&batch.finish())
+            {
+                self.input = None;
+                for i in 0..count {
+                    self.job.settle(first + u64::from(i), Err(error.clone()));
+                }
+            }
+        }
+        if self.input.is_none() {
+            self.end();
+        }
+    }
+}
+
+impl<I: Iterator, R> Imap<I, R> {
+    /// Takes no more input; the job leaves the table with its last call.
+    fn end(&mut self) {
+        if self.job.grown() {
+            self.shared.leave(self.id);
+        }
+    }
+}
+
+impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Iterator for Imap<I, R> {
+    type Item = Result<R>;
+
+    fn next(&mut self) -> Option<Result<R>> {
+        self.feed();
+        let outcome = match self.job.take(!is_collector(&self.shared)) {
+            Ok(outcome) => outcome?,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(value(&outcome, &self.task))
+    }
+}
+
+impl<I: Iterator, R> Drop for Imap<I, R> {
+    fn drop(&mut self) {
+        if self.shared.at_home() {
+            self.end();
+        }
+    }
+}
+
+impl<I: Iterator, R> fmt::Debug for Imap<I, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Imap").field("task", &self.task).field("submitted", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// Calls that were submitted and whose outcomes nobody has taken.
+    fn under_way(&self) -> usize {
+        let state = self.lock();
+        if state.ordered { state.slots.len() } else { state.left + state.ready.len() }
+    }
+
+    fn cut_by(&self) -> Option<Error> {
+        self.lock().cut.clone()
+    }
+
+    /// Adds `count` calls, and behind them one that failed already.
+    fn extend(&self, count: u32, refused: Option<&Error>) {
+        let mut state = self.lock();
+        match state.cut.clone() {
+            // Stopped meanwhile: nothing settles these any more.
+            Some(error) if !state.growing => (0..count).for_each(|_| state.refuse(&error)),
+            _ => {
+                state.slots.extend(std::iter::repeat_with(|| Slot::Waiting).take(count as usize));
+                state.left += count as usize;
+            }
+        }
+        if let Some(error) = refused {
+            state.refuse(error);
+        }
+    }
+
+    /// True if this ended the job's growth and nothing is left.
+    fn grown(&self) -> bool {
+        let mut state = self.lock();
+        std::mem::take(&mut state.growing) && state.left == 0
+    }
+
+    /// The next outcome, as soon as it is there; `None` at the end.
+    fn take(&self, may_wait: bool) -> Result<Option<Outcome>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(outcome) = state.pop() {
+                return Ok(Some(outcome));
+            }
+            if state.left == 0 {
+                return Ok(None);
+            }
+            if !may_wait {
+                return Err(Error::argument("a callback cannot wait for a result of its own pool: the thread that runs it brings the results"));
+            }
+            state.waiting = true;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        if waiting {
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn pop(&mut self) -> Option<Outcome> {
+        if !self.ordered {
+            return self.ready.pop_front();
+        }
+        match self.slots.pop_front()? {
+            Slot::Ready(outcome) => {
+                self.base += 1;
+                Some(outcome)
+            }
+            slot => {
+                self.slots.push_front(slot);
+                None
+            }
+        }
+    }
+
+    /// Adds a call that failed before it could be submitted.
+    fn refuse(&mut self, error: &Error) {
+        if self.ordered {
+            self.slots.push_back(Slot::Ready(Err(error.clone())));
+        } else {
+            self.slots.push_back(Slot::Taken);
+            self.ready.push_back(Err(error.clone()));
+            self.forget_taken();
+        }
+    }
+
+    fn forget_taken(&mut self) {
+        while matches!(self.slots.front(), Some(Slot::Taken)) {
+            self.slots.pop_front();
+            self.base += 1;
+        }
+    }
+}
+
+impl Job for Stream {
+    fn settle(&self, index: u64, outcome: Outcome) -> bool {
+        let mut state = self.lock();
+        let (ordered, at) = (state.ordered, index.checked_sub(state.base).and_then(|at| usize::try_from(at).ok()));
+        match at.and_then(|at| state.slots.get_mut(at)) {
+            Some(slot @ Slot::Waiting) if ordered => *slot = Slot::Ready(outcome),
+            Some(slot @ Slot::Waiting) => {
+                *slot = Slot::Taken;
+                state.ready.push_back(outcome);
+                state.forget_taken();
+            }
+            _ => return false,
+        }
+        state.left -= 1;
+        let complete = state.left == 0 && !state.growing;
+        self.wake(state);
+        complete
+    }
+
+    fn fail(&self, error: &Error) {
+        let mut state = self.lock();
+        let ordered = state.ordered;
+        let mut failed = 0;
+        for slot in state.slots.iter_mut().filter(|slot| matches!(slot, Slot::Waiting)) {
+            *slot = if ordered { Slot::Ready(Err(error.clone())) } else { Slot::Taken };
+            failed += 1;
+        }
+        if !ordered {
+            state.ready.extend(std::iter::repeat_with(|| Err(error.clone())).take(failed));
+            state.forget_taken();
+        }
+        (state.left, state.growing, state.cut) = (0, false, Some(error.clone()));
+        self.wake(state);
+    }
+
+    fn cut(&self) -> bool {
+        let mut state = self.lock();
+        if !state.growing {
+            return false;
+        }
+        state.cut = Some(table::closed());
+        state.growing = false;
+        let complete = state.left == 0;
+        self.wake(state);
+        complete
+    }
+}

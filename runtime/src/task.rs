@@ -1,0 +1,187 @@
+//! `Task`: a function together with the name by which another process finds it, and the trait that types its calls.
+//!
+//! Knows how arguments and results become bytes, and no process, pool or registry.
+
+use std::fmt;
+use std::ops::Deref;
+
+use polyproc_ipc::codec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ErrorKind, Failure};
+
+/// A function that other processes can be asked to run: what [`#[task]`](macro@crate::task) makes of a function's name.
+///
+/// It is `Copy`, and derefs to the function, so `square(7)` is still an ordinary call.
+///
+/// ```
+/// use polyproc::task;
+///
+/// #[task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// assert_eq!(square(7), 49);
+/// assert!(square.name().ends_with("::square"));
+/// ```
+///
+/// A closure is no task. It has no name that another process could know:
+///
+/// ```compile_fail
+/// let pool = polyproc::Pool::new(1)?;
+/// let offset = 3;
+/// pool.map(|n: u64| n + offset, 0..5)?;
+/// # Ok::<(), polyproc::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Task<F> {
+    name: &'static str,
+    function: F,
+}
+
+impl<F> Task<F> {
+    /// A task from its parts. [`#[task]`](macro@crate::task) calls this, and registers the name; a task made without
+    /// it is unknown to every worker.
+    #[doc(hidden)]
+    pub const fn new(name: &'static str, function: F) -> Task<F> {
+        Task { name, function }
+    }
+
+    /// The name by which every process and every language finds the task.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<F> Deref for Task<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.function
+    }
+}
+
+impl<F> fmt::Debug for Task<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Task").field(&self.name).finish()
+    }
+}
+
+/// A function that can be a task: `fn(A1, .., An) -> R` with at most eight arguments, all of them and the result
+/// serde's `Serialize` and `DeserializeOwned`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task",
+    note = "every argument and the result of a task must be `serde::Serialize` and `serde::Deserialize`, and at most eight arguments are possible"
+)]
+pub trait TaskFn: Copy + Send + Sync + 'static + sealed::Sealed {
+    /// The arguments as a tuple.
+    type Args: Serialize + DeserializeOwned;
+    /// The result.
+    type Output: Serialize + DeserializeOwned;
+
+    /// Calls the function here.
+    fn call(self, args: Self::Args) -> Self::Output;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! task_fn {
+    ($($arg:ident $var:ident),*) => {
+        impl<$($arg,)* R> sealed::Sealed for fn($($arg),*) -> R {}
+
+        impl<$($arg,)* R> TaskFn for fn($($arg),*) -> R
+        where
+            $($arg: Serialize + DeserializeOwned + 'static,)*
+            R: Serialize + DeserializeOwned + 'static,
+        {
+            type Args = ($($arg,)*);
+            type Output = R;
+
+            fn call(self, ($($var,)*): Self::Args) -> R {
+                self($($var),*)
+            }
+        }
+    };
+}
+
+task_fn!();
+task_fn!(A1 a1);
+task_fn!(A1 a1, A2 a2);
+task_fn!(A1 a1, A2 a2, A3 a3);
+task_fn!(A1 a1, A2 a2, A3 a3, A4 a4);
+task_fn!(A1 a1, A2 a2, A3 a3, A4 a4, A5 a5);
+task_fn!(A1 a1, A2 a2, A3 a3, A4 a4, A5 a5, A6 a6);
+task_fn!(A1 a1, A2 a2, A3 a3, A4 a4, A5 a5, A6 a6, A7 a7);
+task_fn!(A1 a1, A2 a2, A3 a3, A4 a4, A5 a5, A6 a6, A7 a7, A8 a8);
+
+const NIL: u8 = 0xc0;
+const NO_ARGUMENTS: u8 = 0x90;
+
+/// Appends the arguments as a MessagePack array, which is what every language sends: none is the empty array, not nil.
+pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A, out: &mut Vec<u8>) -> polyproc_ipc::Result<()> {
+    let start = out.len();
+    codec::encode(args, out)?;
+    if out[start..] == [NIL] {
+        out[start] = NO_ARGUMENTS;
+    }
+    Ok(())
+}
+
+fn decode_args<A: DeserializeOwned>(bytes: &[u8]) -> polyproc_ipc::Result<A> {
+    // A tuple of nothing decodes from nil.
+    codec::decode(if bytes == [NO_ARGUMENTS] && size_of::<A>() == 0 { &[NIL] } else { bytes })
+}
+
+/// Runs `function` on encoded arguments and appends its encoded result. May unwind with the function's panic.
+#[doc(hidden)]
+pub fn run<F: TaskFn>(name: &str, function: F, arguments: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
+    let args = decode_args::<F::Args>(arguments).map_err(|error| {
+        let sentence = format!("the arguments do not fit task '{name}', which takes {}: {error}", std::any::type_name::<F::Args>());
+        Failure::new(ErrorKind::BadArguments, name, sentence)
+    })?;
+    let start = output.len();
+    codec::encode(&function.call(args), output).map_err(|error| {
+        output.truncate(start);
+        Failure::new(ErrorKind::BadResult, name, format!("the result of task '{name}' cannot be encoded: {error}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(a: u32, b: u32) -> u32 {
+        a + b
+    }
+    fn nothing() {}
+
+    #[test]
+    fn arguments_and_result_go_through_bytes() {
+        let (mut args, mut out) = (Vec::new(), Vec::new());
+        encode_args(&(2_u32, 3_u32), &mut args).unwrap();
+        run("add", add as fn(u32, u32) -> u32, &args, &mut out).unwrap();
+        assert_eq!(codec::decode::<u32>(&out).unwrap(), 5);
+    }
+
+    #[test]
+    fn no_arguments_are_an_empty_array_and_nil_will_do() {
+        let (mut args, mut out) = (Vec::new(), Vec::new());
+        encode_args(&(), &mut args).unwrap();
+        assert_eq!(args, [NO_ARGUMENTS]);
+        run("nothing", nothing as fn(), &args, &mut out).unwrap();
+        run("nothing", nothing as fn(), &[NIL], &mut out).unwrap();
+    }
+
+    #[test]
+    fn arguments_that_do_not_fit_are_refused_by_name() {
+        for bad in [&b""[..], &[0xff; 7], &[NIL], &[0x91, 1], &[0x93, 1, 2, 3], &[0x92, 1, 0xa1, b'x']] {
+            let failure = run("add", add as fn(u32, u32) -> u32, bad, &mut Vec::new()).unwrap_err();
+            assert_eq!(failure.number, ErrorKind::BadArguments.number(), "{bad:?}");
+            assert!(failure.message.contains("'add'"), "{}", failure.message);
+        }
+    }
+}

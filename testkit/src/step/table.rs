@@ -1,0 +1,196 @@
+//! What the kills found: one row per case, printed as a table, and the verdict of a test main. Runs nothing itself.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::env;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::process::ExitCode;
+
+use super::{Case, Mark, Point};
+
+/// What one case found.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// What was operated on.
+    pub object: String,
+    /// What was done to it.
+    pub operation: String,
+    /// At how many points the victim was killed.
+    pub points: u64,
+    /// How many steps the whole operation takes.
+    pub steps: u64,
+    /// How many victims went another way than the first run, and were killed there.
+    pub strayed: u64,
+    /// Every how many points one was taken.
+    pub stride: u64,
+    /// The first point that was taken.
+    pub offset: u64,
+    /// How often each outcome was found.
+    pub outcomes: BTreeMap<String, u64>,
+    /// What was broken, one sentence each.
+    pub failures: Vec<String>,
+    /// How long it all took.
+    pub seconds: f64,
+    numbers: BTreeMap<String, Vec<u64>>,
+}
+
+impl Row {
+    pub(crate) fn new(object: &str, operation: &str, stride: u64, offset: u64) -> Row {
+        Row {
+            object: object.to_owned(),
+            operation: operation.to_owned(),
+            points: 0,
+            steps: 0,
+            strayed: 0,
+            stride,
+            offset,
+            outcomes: BTreeMap::new(),
+            failures: Vec::new(),
+            seconds: 0.0,
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    /// The points at which the outcome was `label`, in the order they were run (the end of the operation is run first).
+    pub fn points_of(&self, label: &str) -> &[u64] {
+        self.numbers.get(label).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many points were run in a second.
+    pub fn points_per_second(&self) -> f64 {
+        self.points as f64 / self.seconds.max(1e-9)
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.object, self.operation)
+    }
+
+    pub(crate) fn count(&mut self, label: String, number: u64) {
+        self.points += 1;
+        *self.outcomes.entry(label.clone()).or_default() += 1;
+        self.numbers.entry(label).or_default().push(number);
+    }
+
+    pub(crate) fn fail(&mut self, failure: String) {
+        self.failures.push(failure);
+    }
+}
+
+/// The rows of a test main.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Vec<Row>,
+    filters: Vec<String>,
+    nothing: bool,
+}
+
+impl Table {
+    /// An empty table. Takes the arguments that `cargo test` passes: names are filters, `--list` and `--ignored` run nothing.
+    pub fn from_args() -> Table {
+        let mut table = Table::default();
+        for arg in env::args().skip(1) {
+            match arg.as_str() {
+                "--list" | "--ignored" => table.nothing = true,
+                name if !name.starts_with('-') => table.filters.push(name.to_owned()),
+                _ => {}
+            }
+        }
+        table
+    }
+
+    /// Runs a case (see [`super::run`]), prints its row, and keeps it. A case that is filtered out leaves an empty row, not kept.
+    pub fn run<S, L: Into<String>>(&mut self, case: &Case, setup: impl FnMut() -> S, victim: impl Fn(&S, &Mark), check: impl FnMut(S, &Point) -> L) -> Row {
+        let empty = Row::new(&case.object, &case.operation, case.stride, 0);
+        if !self.wants(&empty.name()) {
+            return empty;
+        }
+        let row = super::run(case, setup, victim, check);
+        let begin = if row.stride > 1 { format!(" (every {}th from {})", row.stride, row.offset) } else { String::new() };
+        println!("{}: {} points{begin}, {:.0} points/s", row.name(), row.points, row.points_per_second());
+        for failure in &row.failures {
+            println!("BROKEN {}: {failure}", row.name());
+        }
+        self.rows.push(row.clone());
+        row
+    }
+
+    /// Whether a case of this name is to be run.
+    pub fn wants(&self, name: &str) -> bool {
+        let only = env::var("POLYPROC_KILL_ONLY").unwrap_or_default();
+        !self.nothing && name.contains(&only) && (self.filters.is_empty() || self.filters.iter().any(|f| name.contains(f)))
+    }
+
+    /// Prints the table; failure if any point of any case was broken.
+    pub fn finish(self) -> ExitCode {
+        if !self.rows.is_empty() {
+            println!("\n{self}");
+        }
+        if self.rows.iter().all(|row| row.failures.is_empty()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = vec![["object", "operation", "steps", "points", "strayed", "seconds", "outcomes"].map(str::to_owned)];
+        for row in &self.rows {
+            let mut outcomes: Vec<String> = row.outcomes.iter().map(|(label, count)| format!("{label} {count}")).collect();
+            if !row.failures.is_empty() {
+                outcomes.push(format!("BROKEN {}", row.failures.len()));
+            }
+            lines.push([
+                row.object.clone(),
+                row.operation.clone(),
+                row.steps.to_string(),
+                row.points.to_string(),
+                row.strayed.to_string(),
+                format!("{:.1}", row.seconds),
+                outcomes.join(", "),
+            ]);
+        }
+        let widths: Vec<usize> = (0..7).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+        for line in &lines {
+            let mut text = String::new();
+            for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+                // Words to the left, numbers to the right.
+                let cell = if (2..6).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+                text.push_str(&cell);
+                text.push_str("  ");
+            }
+            writeln!(f, "{}", text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// The stride and first point, from the case and the environment.
+///
+/// # Panics
+/// If a variable is not a number.
+pub(crate) fn density(of_case: u64) -> (u64, u64) {
+    let number = |name: &str| {
+        let text = env::var(name).ok()?;
+        Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not \"{text}\"")))
+    };
+    let stride = number("POLYPROC_KILL_STRIDE").unwrap_or(of_case).max(1);
+    let random = || RandomState::new().hash_one(std::process::id()) % stride;
+    (stride, number("POLYPROC_KILL_OFFSET").unwrap_or_else(random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let mut row = Row::new("queue", "put", 1, 0);
+        row.count("before".into(), 0);
+        row.count("after".into(), 1);
+        let table = Table { rows: vec![row, Row::new("a long name", "get", 1, 0)], ..Table::default() };
+        let text = table.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        let column = lines[0].find("operation").unwrap();
+        assert!(lines[1][column..].starts_with("put") && lines[2][column..].starts_with("get"), "{text}");
+        assert!(lines[1].ends_with("after 1, before 1"), "{text}");
+    }
+}
