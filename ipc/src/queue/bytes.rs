@@ -16,7 +16,7 @@ use super::ring::{INLINE, Payload, Ring};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::handle::{Handle, How, gone};
 use crate::fabric::{Fabric, Ticket};
-use crate::objects::{HEADER, Kind};
+use crate::objects::Kind;
 use crate::shm::{Deadline, Nap, Owner};
 use crate::sync::wait;
 use crate::{codec, sys};
@@ -318,7 +318,7 @@ impl BytesQueue {
         let handle = Handle::get(fabric, Kind::Queue, how, SIZE, |_, body| {
             body.u64(0)?.store(capacity as u64, Ordering::Relaxed);
             body.u64(8)?.store(flags, Ordering::Relaxed);
-            body.u64(312 - HEADER)?.store(0, Ordering::Release);
+            body.u64(16)?.store(0, Ordering::Release);
             Ok(())
         })?;
         Ok(BytesQueue::of(handle))
@@ -466,12 +466,12 @@ impl BytesQueue {
         let w = self.words()?;
         let mut nap = Nap::new();
         loop {
-            let closed = w.is_closed(); // before the look: what was put before the closing is found
             if let Some(got) = attempt(w)? {
                 return Ok(got);
             }
-            if closed {
-                return Err(self.nothing(true));
+            if w.is_closed() {
+                // Once more: what was put between the look and the closing.
+                return attempt(w)?.ok_or_else(|| self.nothing(true));
             }
             if !self.spin(w) && !self.sleep(w, &mut nap, deadline) {
                 // A last look: time may have passed while something came.

@@ -6,13 +6,14 @@
 //! | --- | --- | --- |
 //! | 192 | capacity in messages; 0: unbounded | set at creation |
 //! | 200 | flags: bit 0 leases of the dead wait for `reclaim` | set at creation |
+//! | 208 | closed: 1 | producer lock; read by all, so it stands on a line that hardly ever changes |
 //! | 256 | producer lock | |
 //! | 264 | tail ring: where putters write | producer lock |
 //! | 272, 280 | putting: chunk; the ring's tail word before | producer lock |
 //! | 288 | growing: ring being linked | producer lock |
 //! | 296 | retiring: ring being freed by a getter that holds both locks | producer lock |
 //! | 304 | head word as putters last saw it | producer lock |
-//! | 312 | closed: 1 | producer lock; read by all |
+//! | 312 | how many messages were got, as putters last saw it | producer lock |
 //! | 384 | consumer lock | |
 //! | 392 | head ring: where getters read | consumer lock (and the producer lock when it is the first ring) |
 //! | 400, 408, 416, 424 | taking: chunk; its claimed cell; offset of the word whose change commits; its value before | consumer lock |
@@ -56,6 +57,7 @@ words! {
     birth = 24;
     capacity = HEADER;
     flags = HEADER + 8;
+    closed = HEADER + 16;
     producer_lock = 256;
     tail_ring = 264;
     putting = 272;
@@ -63,7 +65,7 @@ words! {
     growing = 288;
     retiring = 296;
     seen_head = 304;
-    closed = 312;
+    seen_got = 312;
     consumer_lock = 384;
     head_ring = 392;
     taking = 400;

@@ -106,19 +106,19 @@ impl<'a> Putter<'a> {
 
     /// Whether a bounded queue takes one more.
     #[inline(always)]
-    fn has_room(&mut self, capacity: u64) -> Result<bool> {
-        let put = self.tail.count();
-        let len = |got: Mark| u64::from(put.wrapping_sub(got.count()));
-        if len(self.head) < capacity && self.w.head_ring().load(Ordering::Relaxed) == self.ring.offset {
-            return Ok(true);
-        }
-        // Under the producer lock the head ring stays what it is; getters move on inside it.
+    fn has_room(&self, capacity: u64) -> Result<bool> {
+        // Gets only ever grow, so what was seen before errs on the full side; and it stands on the putters' own line.
+        let len = |got: u32| u64::from(self.tail.count().wrapping_sub(got));
+        Ok(len(self.w.seen_got().load(Ordering::Relaxed) as u32) < capacity || len(self.look_at_gets()?) < capacity)
+    }
+
+    /// How many messages were got. Under the producer lock the head ring stays what it is; getters move on inside it.
+    #[cold]
+    fn look_at_gets(&self) -> Result<u32> {
         let head = Ring::at(self.w.shm, self.w.head_ring().load(Ordering::Acquire))?;
-        let now = Mark(head.head()?.load(Ordering::Acquire));
-        if head.offset == self.ring.offset {
-            self.see(now);
-        }
-        Ok(len(now) < capacity)
+        let got = Mark(head.head()?.load(Ordering::Acquire)).count();
+        self.w.seen_got().store(u64::from(got), Ordering::Relaxed);
+        Ok(got)
     }
 
     fn see(&mut self, head: Mark) {
@@ -178,6 +178,7 @@ fn grow<'a>(w: Words<'a>, guard: &Guard<'_>, old: Option<Ring<'a>>, count: u32) 
         Some(old) => old.next()?.store(chunk.offset, Ordering::Release),
         None => {
             w.seen_head().store(Mark::new(count, 0).0, Ordering::Relaxed);
+            w.seen_got().store(u64::from(count), Ordering::Relaxed);
             w.seen_tail().store(Mark::new(count, 0).0, Ordering::Relaxed);
             w.head_ring().store(chunk.offset, Ordering::Release);
         }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
@@ -13,7 +14,9 @@ use crate::sys;
 
 /// An attached segment: one mapping for its whole life, behind which the file grows.
 pub(crate) struct Segment {
-    map: sys::Map,
+    /// Start of the mapping, which lives as long as `_map`.
+    base: NonNull<u8>,
+    _map: sys::Map,
     file: OwnedFd,
     /// The file's length as the kernel last told *this* process; never read from shared memory. It only grows.
     known: AtomicU64,
@@ -21,6 +24,11 @@ pub(crate) struct Segment {
     cap: u64,
     id: [u8; 16],
 }
+
+// SAFETY: the mapping is of shared memory that every thread may use through the checked views.
+unsafe impl Send for Segment {}
+// SAFETY: as above.
+unsafe impl Sync for Segment {}
 
 impl Segment {
     /// Turns an empty file into a segment. The caller is its only holder, by the operating system's choice.
@@ -39,7 +47,7 @@ impl Segment {
         }
         let map = sys::map(file.as_fd(), plan.reserve)?;
         let id = sys::random_id();
-        let segment = Segment { map, file, known: AtomicU64::new(plan.heap), plan, cap, id };
+        let segment = Segment { base: map.base(), _map: map, file, known: AtomicU64::new(plan.heap), plan, cap, id };
         let fixed = segment.header();
         fixed.u32(at::VERSION).store(layout::LAYOUT_VERSION, Ordering::Relaxed);
         fixed.u32(at::ABI).store(layout::ABI, Ordering::Relaxed);
@@ -86,7 +94,7 @@ impl Segment {
         let map = sys::map(file.as_fd(), plan.reserve)?;
         let mut id = [0; 16];
         id.copy_from_slice(&stamp[at::ID..at::ID + 16]);
-        Ok(Segment { map, file, known: AtomicU64::new(len.min(plan.reserve)), plan, cap, id })
+        Ok(Segment { base: map.base(), _map: map, file, known: AtomicU64::new(len.min(plan.reserve)), plan, cap, id })
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
@@ -109,7 +117,7 @@ impl Segment {
     #[inline(always)]
     pub(crate) fn header(&self) -> Fixed<'_, { layout::FIXED }> {
         // SAFETY: the file is at least `plan.heap` long, which is more than FIXED, never shrinks, and is mapped while `self` lives.
-        unsafe { Fixed::new(self.map.base()) }
+        unsafe { Fixed::new(self.base) }
     }
 
     /// A range of the heap, checked; `offset` a multiple of 8.
@@ -120,7 +128,7 @@ impl Segment {
             self.look_again(offset, len)?;
         }
         // SAFETY: inside the mapping, and inside the file, which never shrinks below a length once seen; 8-aligned as the base is page-aligned.
-        Ok(unsafe { Span::new(self.map.base().add(offset as usize), len as usize) })
+        Ok(unsafe { Span::new(self.base.add(offset as usize), len as usize) })
     }
 
     /// `N` bytes of the heap, checked; `offset` a multiple of 8.
@@ -136,7 +144,7 @@ impl Segment {
             self.look_again(self.plan.heap.saturating_add(index.saturating_mul(layout::UNIT)), layout::UNIT)?;
         }
         // SAFETY: index < units in the file <= max_units, so the entry lies inside the mapping's map part, which was reserved before the unit's bytes.
-        Ok(unsafe { Fixed::new(self.map.base().add(at::MAP + (index * layout::MAP_ENTRY) as usize)) })
+        Ok(unsafe { Fixed::new(self.base.add(at::MAP + (index * layout::MAP_ENTRY) as usize)) })
     }
 
     /// Whole units that the file had when this process last looked.

@@ -161,15 +161,12 @@ fn unescape(text: &str) -> String {
     let mut clear = parts.next().unwrap_or("").to_owned();
     for part in parts {
         let code = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(u8::is_ascii);
-        match code {
-            Some(code) => {
-                clear.push(code as char);
-                clear.push_str(&part[3..]);
-            }
-            None => {
-                clear.push('\\');
-                clear.push_str(part);
-            }
+        if let Some(code) = code {
+            clear.push(code as char);
+            clear.push_str(&part[3..]);
+        } else {
+            clear.push('\\');
+            clear.push_str(part);
         }
     }
     clear

@@ -45,7 +45,9 @@ impl Header {
             Backing::File => "file",
         };
         let mut id_text = String::new();
-        id.iter().for_each(|byte| write!(id_text, "{byte:02x}").expect("writing to a string"));
+        for byte in id {
+            write!(id_text, "{byte:02x}").expect("writing to a string");
+        }
         pad(format!("polyproc {VERSION} {backing} {device} {inode} {id_text} {boot}"))
     }
 
