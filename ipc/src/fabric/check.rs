@@ -85,9 +85,9 @@ pub(super) fn check(fabric: &Fabric) -> Result<Report> {
     }
     for (chunk, owner) in &heap.private {
         if shm.alive(*owner) {
-            report.private_chunks += 1
+            report.private_chunks += 1;
         } else {
-            report.unswept_chunks += 1
+            report.unswept_chunks += 1;
         }
         if chunk % 64 != 0 {
             report.problems.push(format!("chunk {chunk:#x} is not aligned"));

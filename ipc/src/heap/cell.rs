@@ -43,7 +43,7 @@ impl Cell {
     /// Held by the object whose header chunk stands at `object`.
     #[inline(always)]
     pub(crate) fn held(object: u64) -> Cell {
-        Cell(2 << KIND | object / 64)
+        Cell(2 << KIND | (object / 64))
     }
 
     /// On its way between an object and this process.

@@ -203,7 +203,7 @@ pub(crate) fn give_back_empty(shm: &Shm) -> Result<u64> {
                 before = Some(slab);
                 continue;
             }
-            header.intent().store(slab.unit + 1 | UNLINKING, Ordering::Release);
+            header.intent().store((slab.unit + 1) | UNLINKING, Ordering::Release);
             let next = slab.next()?.load(Ordering::Relaxed);
             match before {
                 Some(before) => before.next()?.store(next, Ordering::Release),

@@ -172,7 +172,7 @@ impl<'a> Units<'a> {
     fn grow(&mut self, count: u64, need: u64) -> Result<()> {
         let shm = self.shm;
         let plan = shm.segment.plan();
-        let room = |more: u64| count + more <= plan.max_units && plan.committed(count + more) <= shm.segment.cap();
+        let room = |more: u64| count + more <= plan.max_units && crate::shm::layout::Plan::committed(count + more) <= shm.segment.cap();
         if !room(need) {
             return Err(full(shm, need));
         }

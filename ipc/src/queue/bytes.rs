@@ -7,24 +7,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::get::{self, Getter};
+use super::get::Getter;
 use super::layout::{KEEP_DEAD_LEASES, Mark, SIZE, Words};
-use super::lease::{self, Entry, LeasedBytes};
+use super::lease::{self, LeasedBytes};
+use super::leased::{Lease, Reclaimed};
 use super::message::{Loan, Message};
-use super::put;
 use super::ring::{INLINE, Payload, Ring};
+use super::{get, put, waiting};
+use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::handle::{Handle, How, gone};
 use crate::fabric::{Fabric, Ticket};
 use crate::objects::Kind;
 use crate::shm::{Deadline, Nap, Owner};
 use crate::sync::wait;
-use crate::{codec, sys};
-
-/// Beats between two looks of a spinning getter: it backs off so that the putter gets ahead.
-const BEATS: u32 = 40;
-/// Looks before a getter sleeps: at most about 20 microseconds, learnt from how it went before.
-const LOOKS: std::ops::RangeInclusive<u32> = 2..=24;
 
 /// A queue of byte messages between processes, of any number of putters and getters in any language.
 ///
@@ -47,12 +43,12 @@ const LOOKS: std::ops::RangeInclusive<u32> = 2..=24;
 /// # Ok::<(), polyproc_ipc::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct BytesQueue(Arc<Inner>);
+pub struct BytesQueue(pub(super) Arc<Inner>);
 
-struct Inner {
-    handle: Handle,
+pub(super) struct Inner {
+    pub(super) handle: Handle,
     /// How many looks a getter here spends before it sleeps.
-    looks: AtomicU32,
+    pub(super) looks: AtomicU32,
 }
 
 /// A message that could not be put, with the reason. `?` turns it into its error and gives the message's chunk back.
@@ -68,30 +64,6 @@ impl From<Unsent> for Error {
     fn from(unsent: Unsent) -> Error {
         unsent.error
     }
-}
-
-/// A message taken on a lease: see [`BytesQueue::get_lease`]. Its bytes, by `Deref`.
-#[derive(Debug)]
-pub struct Lease {
-    queue: BytesQueue,
-    entry: u64,
-    me: Owner,
-    deliveries: u32,
-    /// Of a chunk: a view that frees nothing; the queue holds it.
-    bytes: Message,
-    chunk: u64,
-    done: bool,
-}
-
-/// What a dead process had on lease: see [`BytesQueue::reclaim`].
-#[derive(Debug)]
-pub struct Reclaimed {
-    /// The message; it is the caller's now.
-    pub message: Message,
-    /// What the dead process last said by [`Lease::set_progress`].
-    pub progress: u64,
-    /// How often the message was handed out.
-    pub deliveries: u32,
 }
 
 impl BytesQueue {
@@ -235,7 +207,7 @@ impl BytesQueue {
             let Some(leased) = lease::lease(&mut getter)? else { return Ok(None) };
             let (me, more) = (getter.me, getter.more());
             drop(getter);
-            self.after_get(w, more);
+            waiting::after_get(w, more);
             let (bytes, chunk) = match leased.what {
                 LeasedBytes::Copy(message) => (message, 0),
                 LeasedBytes::Chunk { offset, len } => (Message::view(self.fabric(), offset, len, Owner::NOBODY, codec::RAW), offset),
@@ -325,11 +297,11 @@ impl BytesQueue {
     }
 
     fn of(handle: Handle) -> BytesQueue {
-        BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(*LOOKS.end()) }))
+        BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(waiting::MOST_LOOKS) }))
     }
 
     #[inline(always)]
-    fn words(&self) -> Result<Words<'_>> {
+    pub(super) fn words(&self) -> Result<Words<'_>> {
         Words::of(self.0.handle.shm(), self.0.handle.id)
     }
 
@@ -418,7 +390,7 @@ impl BytesQueue {
             Some(message) => {
                 let more = getter.more();
                 drop(getter);
-                self.after_get(w, more);
+                waiting::after_get(w, more);
                 Ok(Ok(message))
             }
             None => Ok(Err(self.nothing(closed))),
@@ -432,7 +404,7 @@ impl BytesQueue {
             let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
             let more = getter.more();
             drop(getter);
-            self.after_get(w, more);
+            waiting::after_get(w, more);
             Ok(Some(message))
         })
     }
@@ -455,73 +427,13 @@ impl BytesQueue {
             }
             let more = getter.more();
             drop(getter);
-            self.after_get(w, more);
+            waiting::after_get(w, more);
             Ok(Some(all))
         })
     }
 
-    /// Tries until there is something, the queue is closed, or time is up; spins a little, then sleeps.
-    #[inline(always)]
-    fn wait_for<T>(&self, deadline: Deadline, mut attempt: impl FnMut(Words<'_>) -> Result<Option<T>>) -> Result<T> {
-        let w = self.words()?;
-        let mut nap = Nap::new();
-        loop {
-            if let Some(got) = attempt(w)? {
-                return Ok(got);
-            }
-            if w.is_closed() {
-                // Once more: what was put between the look and the closing.
-                return attempt(w)?.ok_or_else(|| self.nothing(true));
-            }
-            if !self.spin(w) && !self.sleep(w, &mut nap, deadline) {
-                // A last look: time may have passed while something came.
-                return attempt(w)?.ok_or_else(|| self.nothing(false));
-            }
-        }
-    }
-
-    /// Looks for a while whether something came.
-    #[inline]
-    fn spin(&self, w: Words<'_>) -> bool {
-        let looks = if sys::can_spin() { self.0.looks.load(Ordering::Relaxed) } else { 0 };
-        for _ in 0..looks {
-            for _ in 0..BEATS {
-                sys::pause();
-            }
-            if get::looks_ready(w) {
-                self.0.looks.store((looks * 2).min(*LOOKS.end()), Ordering::Relaxed);
-                return true;
-            }
-        }
-        self.0.looks.store((looks / 2).max(*LOOKS.start()), Ordering::Relaxed);
-        false
-    }
-
-    /// Sleeps until something may have come. False: time is up.
     #[cold]
-    fn sleep(&self, w: Words<'_>, nap: &mut Nap, deadline: Deadline) -> bool {
-        let Some(time) = deadline.left(nap.next()) else { return false };
-        let announced = wait::announce(w.data());
-        if !get::looks_ready(w) {
-            wait::sleep(w.shm, w.data(), announced, time);
-        }
-        true
-    }
-
-    /// After a getter left the lock: putters that wait for room, and getters for what is left behind, are woken.
-    #[inline(always)]
-    fn after_get(&self, w: Words<'_>, more: u32) {
-        let capacity = w.capacity().load(Ordering::Relaxed);
-        if capacity != 0 && u64::from(more) <= capacity / 2 {
-            wait::wake(w.space(), (capacity / 2).clamp(1, u64::from(u32::MAX)) as u32);
-        }
-        if more > 0 {
-            wait::wake(w.data(), 1);
-        }
-    }
-
-    #[cold]
-    fn nothing(&self, closed: bool) -> Error {
+    pub(super) fn nothing(&self, closed: bool) -> Error {
         let label = self.0.handle.label();
         if closed {
             Error::new(ErrorKind::Closed, format!("queue {label} is closed and drained"))
@@ -533,75 +445,6 @@ impl BytesQueue {
 
 pub(super) fn timeout_is(kind: ErrorKind) -> impl Fn(Error) -> Error {
     move |error| if error.kind() == ErrorKind::Timeout { Error::new(kind, error.to_string().replace(" within the time given", "")) } else { error }
-}
-
-impl Lease {
-    /// The message is done with: it leaves the queue for good.
-    pub fn ack(mut self) -> Result<()> {
-        self.done = true;
-        self.end(true)
-    }
-
-    /// How often this message was handed out, this time included.
-    pub fn deliveries(&self) -> u32 {
-        self.deliveries
-    }
-
-    /// Leaves a word that whoever [reclaims](BytesQueue::reclaim) this lease after our death will read. One store.
-    #[inline]
-    pub fn set_progress(&self, progress: u64) {
-        if let Ok(w) = self.queue.words()
-            && let Ok(word) = Entry::at(w, self.entry).and_then(Entry::progress)
-        {
-            word.store(progress, Ordering::Release);
-        }
-    }
-
-    fn end(&self, done: bool) -> Result<()> {
-        let shm = self.queue.0.handle.shm();
-        if shm.me_if_joined() != Some(self.me) {
-            return Ok(()); // a forked child: the lease is its parent's
-        }
-        let w = self.queue.words()?;
-        let getter = match Getter::enter(w) {
-            Err(error) if error.kind() == ErrorKind::Gone => {
-                // The queue ended meanwhile; it left us the chunk.
-                if self.chunk != 0 {
-                    shm.free(shm.chunk(self.chunk)?, crate::heap::cell::Cell::private(self.me));
-                }
-                return Err(error);
-            }
-            other => other?,
-        };
-        let entry = Entry::at(w, self.entry)?;
-        if !entry.is_leased_to(self.me)? {
-            return Err(Error::corrupt("a lease is not where it was"));
-        }
-        if done {
-            return lease::acknowledge(&getter, entry);
-        }
-        lease::give_back(w, entry)?;
-        drop(getter);
-        wait::wake(w.data(), 1);
-        Ok(())
-    }
-}
-
-impl std::ops::Deref for Lease {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if !self.done {
-            // Damaged memory or an ended queue: there is no front to go back to.
-            let _ = self.end(false);
-        }
-    }
 }
 
 impl fmt::Debug for BytesQueue {

@@ -6,18 +6,21 @@
 //! | `ring` | one ring: records between a tail and a head |
 //! | `put` | the producer side, growth, its repair |
 //! | `get` | the consumer side, leaving rings, its repair, the end of a queue |
-//! | `lease` | messages taken but not yet acknowledged |
+//! | `lease`, `leased` | messages taken but not yet acknowledged: in the queue, and as their holder has them |
 //! | `message` | what getters receive, and chunks filled in place |
-//! | `bytes` | [`BytesQueue`]: waiting, and the public face |
+//! | `waiting` | how a getter waits |
+//! | `bytes` | [`BytesQueue`]: the public face |
 //! | this file | [`Queue`]: the same with Rust values |
 
 mod bytes;
 mod get;
 mod layout;
 mod lease;
+mod leased;
 mod message;
 mod put;
 mod ring;
+mod waiting;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -28,7 +31,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use bytes::{BytesQueue, Lease, Reclaimed, Unsent};
+pub use bytes::{BytesQueue, Unsent};
+pub use leased::{Lease, Reclaimed};
 pub use message::{Loan, Message};
 
 use crate::codec;

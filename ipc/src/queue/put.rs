@@ -174,14 +174,13 @@ fn grow<'a>(w: Words<'a>, guard: &Guard<'_>, old: Option<Ring<'a>>, count: u32) 
     }
     w.growing().store(chunk.offset, Ordering::Release);
     chunk.change(Cell::private(guard.me), Cell::held(w.id.offset));
-    match old {
-        Some(old) => old.next()?.store(chunk.offset, Ordering::Release),
-        None => {
-            w.seen_head().store(Mark::new(count, 0).0, Ordering::Relaxed);
-            w.seen_got().store(u64::from(count), Ordering::Relaxed);
-            w.seen_tail().store(Mark::new(count, 0).0, Ordering::Relaxed);
-            w.head_ring().store(chunk.offset, Ordering::Release);
-        }
+    if let Some(old) = old {
+        old.next()?.store(chunk.offset, Ordering::Release);
+    } else {
+        w.seen_head().store(Mark::new(count, 0).0, Ordering::Relaxed);
+        w.seen_got().store(u64::from(count), Ordering::Relaxed);
+        w.seen_tail().store(Mark::new(count, 0).0, Ordering::Relaxed);
+        w.head_ring().store(chunk.offset, Ordering::Release);
     }
     w.tail_ring().store(chunk.offset, Ordering::Release);
     w.growing().store(0, Ordering::Release);

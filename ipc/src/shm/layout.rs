@@ -115,7 +115,7 @@ impl Plan {
     }
 
     /// Bytes of memory that a heap of `units` takes, with all that goes before it.
-    pub(crate) fn committed(self, units: u64) -> u64 {
+    pub(crate) fn committed(units: u64) -> u64 {
         FIXED as u64 + (units * MAP_ENTRY).next_multiple_of(4096) + units * UNIT
     }
 }

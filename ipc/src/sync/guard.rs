@@ -29,7 +29,7 @@ impl<'a> Guard<'a> {
     #[cold]
     #[inline(never)]
     fn enter_slow(shm: &'a Shm, word: &'a AtomicU64, me: Owner, repair: impl FnOnce(Owner) -> Result<()>) -> Result<Guard<'a>> {
-        match word::acquire(shm, word, me, Deadline::Never)? {
+        match word::acquire(shm, word, me, Deadline::Never) {
             Some(Acquired::Clean) => Ok(Guard { word, me }),
             Some(Acquired::OwnerDied) => match repair(me) {
                 Ok(()) => Ok(Guard { word, me }),

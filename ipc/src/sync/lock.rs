@@ -218,7 +218,7 @@ impl Lock {
 
     #[cold]
     fn wait(&self, word: &AtomicU64, me: Owner, time: Option<Duration>) -> Result<Acquired> {
-        word::acquire(self.0.shm(), word, me, Deadline::after(time))?.ok_or_else(|| {
+        word::acquire(self.0.shm(), word, me, Deadline::after(time)).ok_or_else(|| {
             let holder = word::owner(word.load(Ordering::Relaxed));
             Error::new(ErrorKind::Timeout, format!("lock {} was not free within the time given (held by {holder:?})", self.0.label()))
         })

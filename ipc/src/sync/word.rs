@@ -18,7 +18,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Result;
 use crate::shm::view::low_half;
 use crate::shm::{Deadline, Nap, Owner, Shm};
 use crate::sys;
@@ -56,9 +55,9 @@ pub(crate) fn try_acquire(word: &AtomicU64, me: Owner) -> bool {
 
 /// Takes the lock; none if the deadline passes first.
 #[inline(always)]
-pub(crate) fn acquire(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> Result<Option<Acquired>> {
+pub(crate) fn acquire(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> Option<Acquired> {
     if try_acquire(word, me) {
-        return Ok(Some(Acquired::Clean));
+        return Some(Acquired::Clean);
     }
     acquire_slow(shm, word, me, deadline)
 }
@@ -94,7 +93,7 @@ pub(crate) fn hand_back(word: &AtomicU64, dead: Owner) {
 
 #[cold]
 #[inline(never)]
-fn acquire_slow(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> Result<Option<Acquired>> {
+fn acquire_slow(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> Option<Acquired> {
     let mut nap = Nap::new();
     let mut sleepers = 0; // what our own word will say of others, once we have slept
     let spin = if sys::can_spin() { SPIN } else { 0 };
@@ -104,7 +103,7 @@ fn acquire_slow(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> R
             let now = word.load(Ordering::Relaxed);
             if is_free(now) {
                 if word.compare_exchange(now, me.to_bits() | now | sleepers, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                    return Ok(Some(Acquired::Clean));
+                    return Some(Acquired::Clean);
                 }
             } else if beats >= spin {
                 break now;
@@ -123,18 +122,18 @@ fn acquire_slow(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> R
         sleepers = SLEEPERS;
         let now = word.load(Ordering::Relaxed);
         if owner(now) == owner(seen)
-            && let Some(acquired) = take_over(shm, word, now, me)?
+            && let Some(acquired) = take_over(shm, word, now, me)
         {
-            return Ok(Some(acquired));
+            return Some(acquired);
         }
     }
 }
 
 /// Takes the lock over if `seen` names a dead owner and the word still says so.
-fn take_over(shm: &Shm, word: &AtomicU64, seen: u64, me: Owner) -> Result<Option<Acquired>> {
+fn take_over(shm: &Shm, word: &AtomicU64, seen: u64, me: Owner) -> Option<Acquired> {
     if is_free(seen) || shm.alive(owner(seen)) {
-        return Ok(None);
+        return None;
     }
     let mine = me.to_bits() | SLEEPERS;
-    Ok(word.compare_exchange(seen, mine, Ordering::Acquire, Ordering::Relaxed).is_ok().then_some(Acquired::OwnerDied))
+    word.compare_exchange(seen, mine, Ordering::Acquire, Ordering::Relaxed).is_ok().then_some(Acquired::OwnerDied)
 }

@@ -1,0 +1,80 @@
+//! How a getter waits: a bounded spin that learns, then sleep; and whom it wakes when it has got something.
+
+use std::sync::atomic::Ordering;
+
+use super::BytesQueue;
+use super::get;
+use super::layout::Words;
+use crate::error::Result;
+use crate::shm::{Deadline, Nap};
+use crate::sync::wait;
+use crate::sys;
+
+/// Beats between two looks of a spinning getter: it backs off so that the putter gets ahead.
+const BEATS: u32 = 40;
+/// Looks before a getter sleeps: at most about 20 microseconds, learnt from how it went before.
+const LOOKS: std::ops::RangeInclusive<u32> = 2..=MOST_LOOKS;
+/// The upper end of that: where a handle begins.
+pub(super) const MOST_LOOKS: u32 = 24;
+
+impl BytesQueue {
+    /// Tries until there is something, the queue is closed, or time is up; spins a little, then sleeps.
+    #[inline(always)]
+    pub(super) fn wait_for<T>(&self, deadline: Deadline, mut attempt: impl FnMut(Words<'_>) -> Result<Option<T>>) -> Result<T> {
+        let w = self.words()?;
+        let mut nap = Nap::new();
+        loop {
+            if let Some(got) = attempt(w)? {
+                return Ok(got);
+            }
+            if w.is_closed() {
+                // Once more: what was put between the look and the closing.
+                return attempt(w)?.ok_or_else(|| self.nothing(true));
+            }
+            if !self.spin(w) && !sleep(w, &mut nap, deadline) {
+                // A last look: time may have passed while something came.
+                return attempt(w)?.ok_or_else(|| self.nothing(false));
+            }
+        }
+    }
+
+    /// Looks for a while whether something came.
+    #[inline]
+    fn spin(&self, w: Words<'_>) -> bool {
+        let looks = if sys::can_spin() { self.0.looks.load(Ordering::Relaxed) } else { 0 };
+        for _ in 0..looks {
+            for _ in 0..BEATS {
+                sys::pause();
+            }
+            if get::looks_ready(w) {
+                self.0.looks.store((looks * 2).min(*LOOKS.end()), Ordering::Relaxed);
+                return true;
+            }
+        }
+        self.0.looks.store((looks / 2).max(*LOOKS.start()), Ordering::Relaxed);
+        false
+    }
+}
+
+/// Sleeps until something may have come. False: time is up.
+#[cold]
+fn sleep(w: Words<'_>, nap: &mut Nap, deadline: Deadline) -> bool {
+    let Some(time) = deadline.left(nap.next()) else { return false };
+    let announced = wait::announce(w.data());
+    if !get::looks_ready(w) {
+        wait::sleep(w.shm, w.data(), announced, time);
+    }
+    true
+}
+
+/// After a getter left the lock: putters that wait for room, and getters for what is left behind, are woken.
+#[inline(always)]
+pub(super) fn after_get(w: Words<'_>, more: u32) {
+    let capacity = w.capacity().load(Ordering::Relaxed);
+    if capacity != 0 && u64::from(more) <= capacity / 2 {
+        wait::wake(w.space(), (capacity / 2).clamp(1, u64::from(u32::MAX)) as u32);
+    }
+    if more > 0 {
+        wait::wake(w.data(), 1);
+    }
+}
