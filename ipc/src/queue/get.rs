@@ -25,6 +25,7 @@ use crate::shm::Owner;
 use crate::sync::guard::Guard;
 
 /// The consumer lock, held, the structure whole.
+#[inline(always)]
 pub(crate) fn lock(w: Words<'_>) -> Result<Guard<'_>> {
     Guard::enter(w.shm, w.consumer_lock(), |_| repair(w))
 }

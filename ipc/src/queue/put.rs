@@ -20,6 +20,7 @@ use crate::objects::Kind;
 use crate::sync::guard::Guard;
 
 /// The producer lock, held, the structure whole.
+#[inline(always)]
 pub(crate) fn lock(w: Words<'_>) -> Result<Guard<'_>> {
     Guard::enter(w.shm, w.producer_lock(), |_| repair(w))
 }

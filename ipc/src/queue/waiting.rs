@@ -23,23 +23,26 @@ impl BytesQueue {
     pub(super) fn wait_for<T>(&self, deadline: Deadline, mut attempt: impl FnMut(Words<'_>) -> Result<Option<T>>) -> Result<T> {
         let w = self.words()?;
         let mut nap = Nap::new();
+        let mut last = None;
         loop {
             if let Some(got) = attempt(w)? {
                 return Ok(got);
             }
-            if w.is_closed() {
-                // Once more: what was put between the look and the closing.
-                return attempt(w)?.ok_or_else(|| self.nothing(true));
+            if let Some(closed) = last {
+                return Err(self.nothing(closed));
             }
-            if !self.spin(w) && !sleep(w, &mut nap, deadline) {
-                // A last look: time may have passed while something came.
-                return attempt(w)?.ok_or_else(|| self.nothing(false));
+            // Each end is followed by one more look: for what was put between the look and the closing, or while time ran out.
+            if w.is_closed() {
+                last = Some(true);
+            } else if !self.spin(w) && !sleep(w, &mut nap, deadline) {
+                last = Some(false);
             }
         }
     }
 
     /// Looks for a while whether something came.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn spin(&self, w: Words<'_>) -> bool {
         let looks = if sys::can_spin() { self.0.looks.load(Ordering::Relaxed) } else { 0 };
         for _ in 0..looks {

@@ -157,6 +157,12 @@ impl Shm {
             .collect()
     }
 
+    /// The process id that a member wrote into its slot.
+    pub(crate) fn pid_of(&self, owner: Owner) -> Option<u32> {
+        let pid = |slot: usize| self.segment.header().u32(at::SLOTS + slot * SLOT_SIZE + slot::PID).load(Ordering::Relaxed);
+        (owner.slot() < SLOTS).then(|| pid(owner.slot()))
+    }
+
     /// The last step of a sweep or a leave: the slot may be taken again. For a sweep, under the table lock.
     pub(crate) fn free_slot(&self, owner: Owner) {
         let live = (owner.generation() as u64) << 32 | LIVE;

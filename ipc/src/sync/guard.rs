@@ -1,11 +1,17 @@
 //! The library's own lock: held within one call, never across a wait or user code, and given out only after the
 //! protected structure was repaired if its last holder died.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::word::{self, Acquired};
 use crate::error::{Error, Result};
 use crate::shm::{Deadline, Owner, Shm};
+use crate::sys;
+
+/// How long a lock that is held for microseconds may stay with one running process before the word is taken for damaged.
+const PATIENCE: u32 = 8;
+const SLICE: Duration = Duration::from_secs(1);
 
 /// The lock, held. Dropping it gives it back.
 pub(crate) struct Guard<'a> {
@@ -29,16 +35,31 @@ impl<'a> Guard<'a> {
     #[cold]
     #[inline(never)]
     fn enter_slow(shm: &'a Shm, word: &'a AtomicU64, me: Owner, repair: impl FnOnce(Owner) -> Result<()>) -> Result<Guard<'a>> {
-        match word::acquire(shm, word, me, Deadline::Never) {
-            Some(Acquired::Clean) => Ok(Guard { word, me }),
-            Some(Acquired::OwnerDied) => match repair(me) {
+        match wait(shm, word, me)? {
+            Acquired::Clean => Ok(Guard { word, me }),
+            Acquired::OwnerDied => match repair(me) {
                 Ok(()) => Ok(Guard { word, me }),
                 Err(error) => {
                     word::hand_back(word, Owner::DEAD);
                     Err(error)
                 }
             },
-            None => Err(Error::corrupt("a lock without a deadline reached one")),
+        }
+    }
+}
+
+/// Waits for the lock; gives up only where a damaged word names a living process that never took it.
+fn wait(shm: &Shm, word: &AtomicU64, me: Owner) -> Result<Acquired> {
+    let mut same = (Owner::NOBODY, 0);
+    loop {
+        if let Some(acquired) = word::acquire(shm, word, me, Deadline::after(Some(SLICE))) {
+            return Ok(acquired);
+        }
+        let holder = word::owner(word.load(Ordering::Relaxed));
+        same = (holder, if holder == same.0 { same.1 + 1 } else { 1 });
+        // A stopped process holds what it holds for as long as it is stopped.
+        if same.1 >= PATIENCE && !shm.pid_of(holder).is_some_and(sys::is_stopped) {
+            return Err(Error::corrupt(format_args!("a lock of {} names {holder:?}, which has not let go of it for {PATIENCE} s", shm.label)));
         }
     }
 }

@@ -152,6 +152,12 @@ pub(crate) fn random_id() -> [u8; 16] {
     id
 }
 
+/// Whether process `pid` is stopped (by a signal or a debugger) or waits where no signal reaches it.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['T', 't', 'D']))
+}
+
 /// When process `pid` started, in clock ticks since boot; 0 where it cannot be told. For display and as a second check.
 pub(crate) fn start_time(pid: u32) -> u64 {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return 0 };

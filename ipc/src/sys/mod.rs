@@ -19,7 +19,7 @@ mod linux;
 
 pub(crate) use fork::{ChildClosed, children, forks};
 pub(crate) use linux::{
-    Map, byte_is_locked, file_len, futex_wait, futex_wake, identity, lock_byte, lock_range_held, map, memory_file, random_id, reopen, reserve_file,
+    Map, byte_is_locked, file_len, futex_wait, futex_wake, identity, is_stopped, lock_byte, lock_range_held, map, memory_file, random_id, reopen, reserve_file,
     seal_against_shrinking, start_time, unlock_byte,
 };
 
