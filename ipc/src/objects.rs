@@ -179,7 +179,7 @@ impl<'a> Directory<'a> {
             (object, span)
         };
         fill(object, span.part(HEADER, span.len() - HEADER)?)?;
-        let birth = fixed.u64(at::BIRTHS).fetch_add(1, Ordering::Relaxed) + 1;
+        let birth = fixed.u64(at::BIRTHS).fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
         let name_bytes = name.unwrap_or("").as_bytes();
         object.at.span().write(NAME_AT, name_bytes)?;
         object.name_len().store(name_bytes.len() as u64, Ordering::Relaxed);
@@ -265,16 +265,24 @@ fn chain(shm: &Shm, bucket: usize) -> impl Iterator<Item = Result<Header<'_>>> {
 /// Follows a list; ends with an error where it leads astray or round in a circle.
 fn links<'a>(shm: &'a Shm, first: &'a AtomicU64) -> impl Iterator<Item = Result<Header<'a>>> {
     let mut next = first.load(Ordering::Acquire);
-    let mut left = shm.segment.header().u64(at::UNITS).load(Ordering::Acquire).saturating_mul(UNIT / 64);
+    let mut left = shm.segment.units() * (UNIT / 64);
     std::iter::from_fn(move || {
         if next == 0 {
             return None;
         }
-        let object = if left == 0 { Err(Error::corrupt("the directory runs in a circle")) } else { Header::at(shm, next) };
+        let object = if left == 0 { Err(Error::corrupt("the directory runs in a circle")) } else { listed(shm, next) };
         left = left.saturating_sub(1);
         next = object.as_ref().map_or(0, |object| object.next().load(Ordering::Acquire));
         Some(object)
     })
+}
+
+/// The object that a list leads to, which must be one: a damaged link must not make a lock word of whatever stands there.
+fn listed(shm: &Shm, offset: u64) -> Result<Header<'_>> {
+    if shm.chunk(offset)?.holder() != Holder::Held(offset) {
+        return Err(Error::corrupt(format_args!("the directory leads to {offset:#x}, where no object is")));
+    }
+    Header::at(shm, offset)
 }
 
 /// Unlinks X from its bucket if it is there, retires it, clears the intent. What it held was given back by its kind's quiesce.

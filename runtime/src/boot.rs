@@ -76,7 +76,8 @@ impl fmt::Display for Call {
 ///
 /// There is no need to call it: a constructor of this crate does the same before `main`. Call it first in `main` in a
 /// program whose constructors are dropped (a static executable without relocations, or a linker script that leaves `.init_array`
-/// out), or where this crate is part of a shared library that the program loads.
+/// out), or where this crate is part of a shared library that the program loads. A child of such a program runs `main` up to this call; without the
+/// call it would run all of it, and only be kept from starting processes of its own.
 ///
 /// ```
 /// polyproc::init();

@@ -64,6 +64,7 @@ impl ErrorKind {
             100 => ErrorKind::UnknownTask,
             101 => ErrorKind::BadArguments,
             102 => ErrorKind::BadResult,
+            109 => ErrorKind::NotStarted,
             110 => ErrorKind::AmbiguousTask,
             _ => ErrorKind::Panicked,
         }

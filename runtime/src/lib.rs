@@ -45,7 +45,9 @@
 //!
 //! - Linux only, for now.
 //! - Nothing of `main` has run in a child: no logger, no panic hook, no global state. Constructors have.
+//! - A task's name is a constant: a local variable beside it cannot have the same name.
 //! - A task's value travels as MessagePack. Large data is better put into the fabric, and passed by a handle.
+//! - In a program built with `panic = "abort"`, a panic of a task is the death of its process, by SIGABRT.
 //! - The call that a killed worker was running may have had effects. It fails, and is never run twice.
 //! - A worker ignores Ctrl-C, which the terminal sends to all: it ends with its pool, or with the parent.
 //! - Where constructors do not run (see [`init`]), call `polyproc::init()` first in `main`.
@@ -71,6 +73,10 @@ pub use polyproc_macros::task;
 pub use pool::{AsyncResult, Imap, Pool, PoolBuilder, WorkerInfo};
 pub use process::{Exit, Process, ProcessBuilder};
 pub use task::{Task, TaskFn};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// What `#[task]` expands to. Not for use by hand.
 #[doc(hidden)]

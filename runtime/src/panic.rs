@@ -25,7 +25,8 @@ pub(crate) fn install(print: bool) {
             let backtrace = Backtrace::force_capture().to_string();
             SEEN.with_borrow_mut(|seen| *seen = Some((message, backtrace)));
         }
-        if print || !watched {
+        // Where panics abort, nobody will catch this one and report it.
+        if print || !watched || cfg!(panic = "abort") {
             before(info);
         }
     }));

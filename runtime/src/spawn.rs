@@ -64,6 +64,8 @@ pub(crate) fn spawn(program: Option<&Path>, call: &Call, memory: BorrowedFd<'_>)
     // Nobody but this process may collect the child, so its pid cannot have been given to another yet.
     match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Ok((pid, pidfd)),
+        // Gone already: it was collected by a wait for any child, or SIGCHLD is ignored.
+        Err(Errno::SRCH) => Err(refused("watching the new process, which somebody else collected", Errno::SRCH)),
         Err(errno) => {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
@@ -195,7 +197,8 @@ impl Drop for Actions {
     }
 }
 
-/// What happens to signals in the child: none blocked, and those ignored here for the library's sake back to their default.
+/// What happens to signals in the child: none blocked, and those back to their default whose being ignored here is no wish for the
+/// child (SIGPIPE: std's, SIGINT: a worker's) or would take its own children's exit status away (SIGCHLD).
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {

@@ -36,6 +36,8 @@ pub(crate) struct Budget {
 pub(crate) enum Sample {
     /// So many operations in so long.
     Timed { operations: u64, elapsed: Duration },
+    /// The same by processes that competed; what the least-served one got of an even share.
+    Shared { operations: u64, elapsed: Duration, least: f64 },
     /// A count or a size; nothing was timed.
     Amount(f64),
 }
@@ -59,10 +61,13 @@ impl Unit {
     }
 
     pub(crate) fn value(self, sample: Sample) -> f64 {
-        match (sample, self) {
-            (Sample::Amount(amount), _) => amount,
-            (Sample::Timed { operations, elapsed }, Unit::Each(_, length)) => elapsed.as_secs_f64() / operations as f64 / length,
-            (Sample::Timed { operations, elapsed }, _) => operations as f64 / elapsed.as_secs_f64(),
+        let (operations, elapsed) = match sample {
+            Sample::Amount(amount) => return amount,
+            Sample::Timed { operations, elapsed } | Sample::Shared { operations, elapsed, .. } => (operations, elapsed),
+        };
+        match self {
+            Unit::Each(_, length) => elapsed.as_secs_f64() / operations as f64 / length,
+            _ => operations as f64 / elapsed.as_secs_f64(),
         }
     }
 

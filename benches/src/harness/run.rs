@@ -16,7 +16,7 @@ impl Scenario {
         let subjects = std::mem::take(&mut self.subjects);
         for mut subject in subjects {
             match subject.calibrate(plan.time) {
-                Ok(budget) => running.push(Running { subject, budget, values: Vec::new(), trouble: None }),
+                Ok(budget) => running.push(Running { subject, budget, values: Vec::new(), shares: Vec::new(), trouble: None }),
                 Err(trouble) => {
                     match trouble {
                         Trouble::Missing(_) => missing += 1,
@@ -29,7 +29,10 @@ impl Scenario {
         for _ in 0..plan.rounds {
             for one in running.iter_mut().filter(|one| one.trouble.is_none()) {
                 match (one.subject.round)(one.budget) {
-                    Ok(sample) => one.values.push(self.unit.value(sample)),
+                    Ok(sample) => {
+                        one.values.push(self.unit.value(sample));
+                        one.shares.extend(if let Sample::Shared { least, .. } = sample { Some(least) } else { None });
+                    }
                     Err(trouble) => one.trouble = Some(trouble),
                 }
             }
@@ -40,6 +43,10 @@ impl Scenario {
                 failed += 1;
                 remarks.push(format!("{} left out after {} rounds: {trouble}", one.subject.name, one.values.len()));
             } else {
+                if !one.shares.is_empty() {
+                    let least = one.shares.iter().sum::<f64>() / one.shares.len() as f64;
+                    remarks.push(format!("{}: the least-served process got {least:.2} of an even share", one.subject.name));
+                }
                 figures.push(Figures::new(one.subject.name, one.subject.ours, one.values));
             }
         }
@@ -51,6 +58,7 @@ struct Running {
     subject: Subject,
     budget: Budget,
     values: Vec<f64>,
+    shares: Vec<f64>,
     trouble: Option<Trouble>,
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 const FABRIC: &str = "Memory behind a private fabric (st_blocks of its descriptor) that one process has made and joined, with nothing in it. \
 Aim: under 1 MiB.";
 const FABRIC_DESCRIPTORS: &str = "Descriptors that making and joining it adds to the process. Aim: at most 4 a process, for everything.";
-const QUEUE: &str = "Memory that one more bounded queue of 1024 messages adds to a fabric that has one; Boost: a queue of 1024 messages of 128 bytes, \
+const QUEUE: &str = "Memory that a bounded queue of 1024 messages adds to a fabric, on average over 64 queues; Boost: a queue of 1024 messages of 128 bytes, \
 made and never used (its slots are not touched before their first use).";
 const USED_QUEUE: &str = "The same queues after 1024 messages of 128 bytes were in them at once; ours were taken out again.";
 const QUEUE_DESCRIPTORS: &str = "Descriptors that a queue adds to the process that makes it.";

@@ -45,7 +45,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 const ONE_TO_ONE: &str = "One producer process pinned to a CPU, one consumer process pinned to another, a bounded queue (1024 messages; 64 of \
 64 KiB, 16 of 1 MiB). The producer stamps both ends of a 64-byte aligned buffer and sends it; the consumer checks order and both ends of every message. \
-put/get: one message per call; the bytes are copied in, and read in place where they lie. put_many/get_many: the same, 16 messages per call. loan: built in \
+put/get: one message per call; the bytes are copied in, and read in place where they lie. put_many/get_many: the same, 16 messages per call from 16 buffers (1 MiB or 16 MiB of them for the large sizes, which no longer fit the near caches). loan: built in \
 place, no copy. Boost: copied in, copied out into a 64-byte aligned buffer. ipc-channel: its bytes channel, copied in and out by the kernel; its capacity is \
 the socket buffer's.";
 const FOUR_TO_FOUR: &str = "As 1to1 with four producers and four consumers, not pinned; each consumer takes a quarter of the messages; count, sum and \

@@ -1,6 +1,6 @@
 //! The checker: walks the whole segment and accounts for every chunk. Used by every test, and by people who want to know.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Fabric;
 use crate::error::Result;
@@ -60,7 +60,12 @@ pub(super) fn check(fabric: &Fabric) -> Result<Report> {
     let live: Vec<_> = directory.all().collect::<Result<_>>()?;
     let retired: Vec<_> = directory.retired().collect::<Result<_>>()?;
     report.objects = live.len();
+    let mut seen = HashSet::new();
     for object in live.iter().chain(&retired) {
+        if !seen.insert(object.offset) {
+            report.problems.push(format!("object {:#x} is listed twice", object.offset));
+            continue; // its locks are held by this very walk
+        }
         expect(&mut report.problems, object.offset, object.offset);
         match Kind::from_number(object.kind()) {
             Some(Kind::Queue) => {

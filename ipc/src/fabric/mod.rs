@@ -21,7 +21,7 @@ pub use names::Backing;
 pub use ticket::{FabricId, Ticket};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::objects::{Directory, Header, Kind, ObjectId};
+use crate::objects::{Directory, Header, Kind, ObjectId, check_name};
 use crate::shm::layout::at;
 use crate::shm::{Member, Members, OnJoin, Owner, Segment, Shm};
 use crate::sync::guard::Guard;
@@ -121,10 +121,8 @@ impl Fabric {
         let fabric = match &name {
             Some(name) => {
                 let (directory, lock) = lock_name(name)?;
-                let fabric = Fabric::join(segment, Some(name.clone()))?;
-                lock.add_member(fabric.descriptor().as_raw_fd())?;
-                drop((lock, directory));
-                fabric
+                drop(directory);
+                enlist(lock, Fabric::join(segment, Some(name.clone()))?)?
             }
             None => Fabric::join(segment, None)?,
         };
@@ -189,13 +187,11 @@ impl Fabric {
             }
             let mut directory = self.directory()?;
             directory.remove_all_of(owner)?;
-            for object in directory.all() {
-                let object = object?;
-                if object.kind() == Kind::Queue as u64 {
-                    queue::return_leases(shm, object, owner)?;
-                }
+            let objects = directory.all().collect::<Result<Vec<_>>>()?;
+            drop(directory); // a header stays one of its kind, whatever happens to its object
+            for object in objects.into_iter().filter(|object| object.kind() == Kind::Queue as u64) {
+                queue::outlive(shm, object, owner)?;
             }
-            drop(directory);
             shm.free_all_of(owner)?;
             shm.free_slot(owner);
             swept += 1;
@@ -229,6 +225,7 @@ impl Fabric {
 
     /// Destroys the object of this name. Whoever uses it from then on gets [`ErrorKind::Gone`].
     pub fn remove(&self, name: &str) -> Result<()> {
+        check_name("object", name)?;
         let mut directory = self.directory()?;
         let found = directory.find(name)?;
         let id = found.map(|object| ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) });
@@ -309,7 +306,7 @@ impl FabricBuilder {
             Found::Memory(_) | Found::File(_) => {
                 Err(Error::new(ErrorKind::AlreadyExists, format!("fabric '{name}' exists already; open it, or choose another name")))
             }
-            Found::Absent | Found::Stale => self.make(&lock, name),
+            Found::Absent | Found::Stale => self.make(lock, name),
         }
     }
 
@@ -317,7 +314,7 @@ impl FabricBuilder {
     pub fn open(self, name: &str) -> Result<Fabric> {
         let (_directory, lock) = lock_name(name)?;
         match lock.find()? {
-            Found::Memory(file) | Found::File(file) => enter(&lock, file, name),
+            Found::Memory(file) | Found::File(file) => enter(lock, file, name),
             Found::Absent | Found::Stale => {
                 lock.remove_file()?;
                 Err(Error::new(ErrorKind::NotFound, format!("there is no fabric named '{name}'; create it first, or use open_or_create")))
@@ -329,8 +326,8 @@ impl FabricBuilder {
     pub fn open_or_create(self, name: &str) -> Result<Fabric> {
         let (_directory, lock) = lock_name(name)?;
         match lock.find()? {
-            Found::Memory(file) | Found::File(file) => enter(&lock, file, name),
-            Found::Absent | Found::Stale => self.make(&lock, name),
+            Found::Memory(file) | Found::File(file) => enter(lock, file, name),
+            Found::Absent | Found::Stale => self.make(lock, name),
         }
     }
 
@@ -338,7 +335,7 @@ impl FabricBuilder {
         self.cap.unwrap_or_else(sys::limits::default_cap)
     }
 
-    fn make(self, lock: &NameLock, name: &str) -> Result<Fabric> {
+    fn make(self, lock: NameLock, name: &str) -> Result<Fabric> {
         let file = match self.backing {
             Backing::Memory => sys::memory_file("polyproc")?,
             Backing::File => lock.create_memory_file()?,
@@ -347,9 +344,7 @@ impl FabricBuilder {
         store_name(&segment, name);
         let identity = sys::identity(segment.file())?;
         lock.publish(self.backing, identity, segment.id())?;
-        let fabric = Fabric::join(segment, Some(name.to_owned()))?;
-        lock.add_member(fabric.descriptor().as_raw_fd())?;
-        Ok(fabric)
+        enlist(lock, Fabric::join(segment, Some(name.to_owned()))?)
     }
 }
 
@@ -389,13 +384,19 @@ fn lock_name(name: &str) -> Result<(NameDir, NameLock)> {
     Ok((directory, lock))
 }
 
-/// Attaches to a fabric that was found, under its name's lock, and gives back what the dead left in it.
-fn enter(lock: &NameLock, file: OwnedFd, name: &str) -> Result<Fabric> {
+/// Attaches to a fabric that was found, under its name's lock, and then gives back what the dead left in it.
+fn enter(lock: NameLock, file: OwnedFd, name: &str) -> Result<Fabric> {
     let segment = Segment::attach(file, &format!("fabric '{name}'"))?;
-    let fabric = Fabric::join(segment, Some(name.to_owned()))?;
-    lock.add_member(fabric.descriptor().as_raw_fd())?;
+    let fabric = enlist(lock, Fabric::join(segment, Some(name.to_owned()))?)?;
     fabric.sweep()?;
     Ok(fabric)
+}
+
+/// Lists this process under the name, and unlocks it. (A fabric that leaves takes the lock itself, so a failed one must go after it.)
+fn enlist(lock: NameLock, fabric: Fabric) -> Result<Fabric> {
+    let listed = lock.add_member(fabric.descriptor().as_raw_fd());
+    drop(lock);
+    listed.map(|()| fabric)
 }
 
 fn store_name(segment: &Segment, name: &str) {

@@ -62,7 +62,7 @@ impl Cell {
         match self.0 >> KIND {
             0 if payload == 0 => Holder::Free,
             1 => Holder::Private(unpack(payload)),
-            2 => Holder::Held(payload * 64),
+            2 if payload <= u64::MAX / 64 => Holder::Held(payload * 64),
             3 => Holder::Claimed(unpack(payload)),
             4 => Holder::Slab(payload as usize),
             5 if payload == 0 => Holder::Tail,

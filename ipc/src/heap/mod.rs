@@ -12,7 +12,7 @@ mod units;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::shm::layout::{UNIT, at};
+use crate::shm::layout::UNIT;
 use crate::shm::{Owner, Shm, Span};
 use cell::{Cell, Holder};
 use classes::{LARGEST, class_of};
@@ -76,7 +76,7 @@ impl Shm {
     fn find_chunk(&self, offset: u64) -> Option<Chunk<'_>> {
         let heap = self.segment.plan().heap;
         let unit = offset.checked_sub(heap)? / UNIT;
-        let count = self.segment.header().u64(at::UNITS).load(Ordering::Acquire);
+        let count = self.segment.units();
         if unit >= count {
             return None;
         }

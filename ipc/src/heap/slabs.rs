@@ -229,7 +229,7 @@ pub(crate) fn listed(shm: &Shm, class: usize) -> impl Iterator<Item = Result<Sla
 
 fn slabs<'a>(shm: &'a Shm, class: usize, header: Header<'a>) -> impl Iterator<Item = Result<Slab<'a>>> {
     let mut at = header.first().load(Ordering::Acquire);
-    let mut left = shm.segment.header().u64(at::UNITS).load(Ordering::Acquire);
+    let mut left = shm.segment.units();
     std::iter::from_fn(move || {
         let unit = at.checked_sub(1)?;
         let slab =
@@ -245,7 +245,7 @@ fn slabs<'a>(shm: &'a Shm, class: usize, header: Header<'a>) -> impl Iterator<It
 
 fn verify_hint(shm: &Shm, class: usize, offset: u64) -> Option<&AtomicU64> {
     let unit = offset.checked_sub(shm.segment.plan().heap)? / UNIT;
-    let count = shm.segment.header().u64(at::UNITS).load(Ordering::Acquire);
+    let count = shm.segment.units();
     if unit >= count {
         return None;
     }
@@ -274,7 +274,7 @@ fn search<'a>(shm: &'a Shm, class: usize, header: Header<'a>, take: &dyn Fn(&Ato
         skip = 0;
         first
     };
-    let mut left = shm.segment.header().u64(at::UNITS).load(Ordering::Acquire) + 2;
+    let mut left = shm.segment.units() + 2;
     let mut wrapped = begin.is_none();
     while left > 0 {
         left -= 1;

@@ -67,7 +67,7 @@ impl<'a> Units<'a> {
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.shm.segment.header().u64(at::UNITS).load(Ordering::Acquire)
+        self.shm.segment.units()
     }
 
     /// Everything in the heap, in order of offset.
@@ -228,7 +228,7 @@ fn repair(shm: &Shm) -> Result<()> {
     let header = shm.segment.header();
     let (start, total) = (header.u64(at::UNIT_INTENT_START).load(Ordering::Relaxed), header.u64(at::UNIT_INTENT_COUNT).load(Ordering::Acquire));
     if total != 0 {
-        let count = header.u64(at::UNITS).load(Ordering::Acquire);
+        let count = shm.segment.units();
         if start >= count || total > count - start {
             return Err(Error::corrupt(format_args!("{}: units {start} and {total} more are said to be reshaped, of {count}", shm.label)));
         }

@@ -228,23 +228,8 @@ impl BytesQueue {
 
     /// Messages in the queue, those that came back from a lease included. Exact if nobody puts or gets meanwhile.
     pub fn len(&self) -> usize {
-        let count = || -> Result<usize> {
-            let w = self.words()?;
-            loop {
-                let rings = (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire));
-                let returned = w.returned().load(Ordering::Relaxed) as usize;
-                if rings.0 == 0 || rings.1 == 0 {
-                    return Ok(returned);
-                }
-                let (Ok(head), Ok(tail)) = (Ring::at(w.shm, rings.0), Ring::at(w.shm, rings.1)) else { return Ok(returned) };
-                let head = Mark(head.head()?.load(Ordering::Acquire));
-                let tail = Mark(tail.tail()?.load(Ordering::Acquire));
-                if rings == (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire)) {
-                    return Ok(tail.count().wrapping_sub(head.count()) as usize + returned);
-                }
-            }
-        };
-        count().unwrap_or(0)
+        let Some(w) = self.words_if_here() else { return 0 };
+        in_rings(w).unwrap_or(0).saturating_add(w.returned().load(Ordering::Relaxed) as usize)
     }
 
     /// Whether the queue holds nothing at this moment.
@@ -259,7 +244,7 @@ impl BytesQueue {
 
     /// The item limit; none: as many as the fabric holds.
     pub fn capacity(&self) -> Option<usize> {
-        self.words().ok().map(|w| w.capacity().load(Ordering::Relaxed) as usize).filter(|capacity| *capacity != 0)
+        self.words_if_here().map(|w| w.capacity().load(Ordering::Relaxed) as usize).filter(|capacity| *capacity != 0)
     }
 
     /// Closes the queue for everybody: putters get [`ErrorKind::Closed`] from now on, getters once it is drained.
@@ -278,7 +263,7 @@ impl BytesQueue {
 
     /// Whether the queue was closed.
     pub fn is_closed(&self) -> bool {
-        self.words().is_ok_and(Words::is_closed)
+        self.words_if_here().is_none_or(Words::is_closed)
     }
 
     /// The fabric that the queue lives in.
@@ -303,6 +288,11 @@ impl BytesQueue {
     #[inline(always)]
     pub(super) fn words(&self) -> Result<Words<'_>> {
         Words::of(self.0.handle.shm(), self.0.handle.id)
+    }
+
+    /// The words, unless the queue was destroyed (they may be another queue's by now).
+    fn words_if_here(&self) -> Option<Words<'_>> {
+        self.words().ok().filter(|w| w.birth().load(Ordering::Acquire) == w.id.birth)
     }
 
     /// Puts one message of any size.
@@ -370,13 +360,13 @@ impl BytesQueue {
                 }
                 return Ok(done);
             }
-            let announced = wait::announce(w.space());
-            if self.len() < w.capacity().load(Ordering::Relaxed) as usize || w.is_closed() {
-                continue;
-            }
             let Some(time) = deadline.left(nap.next()) else {
                 return Err(Error::new(ErrorKind::Timeout, format!("queue {} had no room within the time given", self.0.handle.label())));
             };
+            let announced = wait::announce(w.space());
+            if in_rings(w)? < w.capacity().load(Ordering::Relaxed) as usize || w.is_closed() || w.birth().load(Ordering::Acquire) != w.id.birth {
+                continue;
+            }
             wait::sleep(w.shm, w.space(), announced, time);
         }
     }
@@ -416,7 +406,7 @@ impl BytesQueue {
         self.wait_for(deadline, |w| {
             let mut getter = Getter::enter(w)?;
             let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
-            let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1));
+            let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1).min(1024));
             all.push(first);
             while all.len() < max {
                 match getter.take(self.fabric()) {
@@ -439,6 +429,25 @@ impl BytesQueue {
             Error::new(ErrorKind::Closed, format!("queue {label} is closed and drained"))
         } else {
             Error::new(ErrorKind::Timeout, format!("queue {label} had nothing within the time given"))
+        }
+    }
+}
+
+/// Messages in the rings at this moment: what a bounded queue counts.
+fn in_rings(w: Words<'_>) -> Result<usize> {
+    loop {
+        let rings = (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire));
+        if rings.0 == 0 || rings.1 == 0 {
+            return Ok(0);
+        }
+        let count = || -> Result<usize> {
+            let head = Mark(Ring::at(w.shm, rings.0)?.head()?.load(Ordering::Acquire));
+            let tail = Mark(Ring::at(w.shm, rings.1)?.tail()?.load(Ordering::Acquire));
+            Ok(tail.count().wrapping_sub(head.count()) as usize)
+        };
+        let count = count();
+        if rings == (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire)) {
+            return count;
         }
     }
 }

@@ -4,9 +4,9 @@
 //!
 //! **Chunk message**: taking := {chunk, CLAIMED(me), which word commits, its value now}; cell HELD(queue) -> CLAIMED(me); `head := next`, the commit; cell -> PRIVATE(me);
 //! taking := none. CLAIMED is what no sweep touches. Repair: cell not CLAIMED by the dead: nothing. Commit word unchanged: cell -> HELD, still there. Changed: the message went with its
-//! getter; the chunk is freed. The same record serves the taking of a returned lease and its acknowledgement, whose commit word is the entry's state.
+//! getter; the chunk is given back (as in `put.rs`). The same record serves the taking of a returned lease and its acknowledgement, whose commit word is the entry's state.
 //!
-//! **Leaving a ring** (empty, and it has a next): under both locks: retiring := ring; `head ring := next`, the commit; ring freed; retiring := none. Repaired on the producer side, before anything else
+//! **Leaving a ring** (empty, and it has a next): under both locks: retiring := ring; `head ring := next`, the commit; ring given back (as in `put.rs`), retiring := none in it. Repaired on the producer side, before anything else
 //! of this queue can be allocated; so this side's repair begins by passing through the producer lock.
 
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::gone;
 use crate::heap::Chunk;
-use crate::heap::cell::Cell;
+use crate::heap::cell::{Cell, Holder};
 use crate::objects::Kind;
 use crate::shm::Owner;
 use crate::sync::guard::Guard;
@@ -27,7 +27,7 @@ use crate::sync::guard::Guard;
 /// The consumer lock, held, the structure whole.
 #[inline(always)]
 pub(crate) fn lock(w: Words<'_>) -> Result<Guard<'_>> {
-    Guard::enter(w.shm, w.consumer_lock(), |_| repair(w))
+    Guard::enter(w.shm, w.consumer_lock(), |me| repair(w, me))
 }
 
 /// Whether a getter would find something (or the end): a look without any lock, for spinning and sleeping.
@@ -110,7 +110,11 @@ impl<'a> Getter<'a> {
                 tail = Mark(ring.tail()?.load(Ordering::Acquire));
                 self.w.seen_tail().store(tail.0, Ordering::Relaxed);
             }
-            if tail.count() != self.head.count() {
+            let waiting = tail.count().wrapping_sub(self.head.count()) as usize;
+            if waiting > ring.size() / 8 {
+                return Err(Error::corrupt(format_args!("a ring of {} bytes says it holds {waiting} messages", ring.size())));
+            }
+            if waiting != 0 {
                 let (record, next) = ring.read(self.head)?;
                 return Ok(Some(Front::Record(ring, record, next)));
             }
@@ -190,8 +194,8 @@ impl<'a> Getter<'a> {
 
     /// Second half for an acknowledged chunk: nobody needs it any more.
     pub(crate) fn discard(&self, chunk: Chunk<'_>) {
-        self.w.shm.free(chunk, Cell::claimed(self.me));
-        self.w.taking().store(0, Ordering::Release);
+        self.own(chunk);
+        self.w.shm.free(chunk, Cell::private(self.me));
     }
 
     /// Goes to the next ring. False: there is none after all.
@@ -201,15 +205,18 @@ impl<'a> Getter<'a> {
         let w = self.w;
         let _producers = put::lock(w)?;
         let next = ring.next()?.load(Ordering::Acquire);
-        if next == 0 || w.tail_ring().load(Ordering::Relaxed) == ring.offset {
+        if next == 0 {
             return Ok(false);
+        }
+        if w.tail_ring().load(Ordering::Relaxed) == ring.offset {
+            return Err(Error::corrupt("a queue's last ring leads to another"));
         }
         if Mark(ring.tail()?.load(Ordering::Acquire)).count() != self.head.count() {
             self.w.seen_tail().store(self.head.0, Ordering::Relaxed);
             return Ok(true); // something was put between the look and the link: stay, and look again
         }
         let new = Ring::at(w.shm, next)?;
-        retire(w, ring, next)?;
+        retire(w, ring, next, self.me)?;
         w.seen_tail().store(new.tail()?.load(Ordering::Acquire), Ordering::Relaxed);
         self.load_ring()?;
         Ok(true)
@@ -217,13 +224,13 @@ impl<'a> Getter<'a> {
 }
 
 /// Frees a ring that nobody will use again; both locks are held. `next`: the new head ring, or 0 when the queue ends.
-pub(crate) fn retire(w: Words<'_>, ring: Ring<'_>, next: u64) -> Result<()> {
-    let chunk = w.shm.chunk(ring.offset)?;
+pub(crate) fn retire(w: Words<'_>, ring: Ring<'_>, next: u64, me: Owner) -> Result<()> {
+    if chunk.holder() != Holder::Held(w.id.offset) {
+        return Err(Error::corrupt(format_args!("a queue's ring stands in a chunk that the queue does not hold ({:?})", chunk.holder())));
+    }
     w.retiring().store(ring.offset, Ordering::Release);
     w.head_ring().store(next, Ordering::Release);
-    w.shm.free(chunk, Cell::held(w.id.offset));
-    w.retiring().store(0, Ordering::Release);
-    Ok(())
+    put::give_back(w, w.retiring(), Cell::held(w.id.offset), me)
 }
 
 /// Ends a queue that is about to be destroyed: nobody puts or gets from now on, and all that it held is given back but its lease entries, which stay with the
@@ -250,13 +257,13 @@ pub(crate) fn end(w: Words<'_>) -> Result<()> {
     if let Some(ring) = getter.ring {
         let _producers = put::lock(w)?;
         w.tail_ring().store(0, Ordering::Release);
-        retire(w, ring, 0)?;
+        retire(w, ring, 0, getter.me)?;
     }
     Ok(())
 }
 
 /// Undoes or finishes what a dead getter had begun. May be repeated.
-fn repair(w: Words<'_>) -> Result<()> {
+fn repair(w: Words<'_>, me: Owner) -> Result<()> {
     drop(put::lock(w)?);
     let held = Cell::held(w.id.offset);
     let ring = match w.head_ring().load(Ordering::Acquire) {
@@ -267,17 +274,15 @@ fn repair(w: Words<'_>) -> Result<()> {
     if taking != 0 {
         let chunk = w.shm.chunk(taking)?;
         let claimed = Cell(w.taking_cell().load(Ordering::Relaxed));
-        if chunk.cell.load(Ordering::Acquire) == claimed.0 {
-            let word = w.shm.segment.span(w.taking_word().load(Ordering::Relaxed), 8)?;
-            if word.u64(0)?.load(Ordering::Acquire) == w.taking_before().load(Ordering::Relaxed) {
-                chunk.change(claimed, held);
-            } else {
-                w.shm.free(chunk, claimed);
-            }
+        let word = w.shm.segment.span(w.taking_word().load(Ordering::Relaxed), 8)?;
+        if word.u64(0)?.load(Ordering::Acquire) == w.taking_before().load(Ordering::Relaxed) {
+            chunk.change(claimed, held);
+            w.taking().store(0, Ordering::Release);
+        } else {
+            put::give_back(w, w.taking(), claimed, me)?;
         }
-        w.taking().store(0, Ordering::Release);
     }
-    lease::repair(w, ring)?;
+    lease::repair(w, ring, me)?;
     if let Some(ring) = ring {
         w.seen_tail().store(ring.tail()?.load(Ordering::Acquire), Ordering::Release);
     }

@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::get::{Front, Getter};
 use super::layout::Words;
 use super::message::Message;
+use super::put;
 use super::ring::{INLINE, Record, Ring};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
@@ -148,6 +149,9 @@ pub(crate) fn lease(getter: &mut Getter<'_>) -> Result<Option<Leased>> {
     match getter.front()? {
         None => Ok(None),
         Some(Front::Returned(entry)) => {
+            if let (Kept::Chunk(offset), len, _) = entry.kept()? {
+                getter.held_chunk(offset, len)?;
+            }
             entry.word(16)?.store(getter.me.to_bits(), Ordering::Relaxed);
             let delivered = entry.word(24)?.load(Ordering::Relaxed);
             entry.word(24)?.store(delivered.wrapping_add(1), Ordering::Relaxed);
@@ -267,8 +271,10 @@ pub(crate) fn end(w: Words<'_>) -> Result<()> {
         if state == FREE {
             continue;
         }
-        if let (Kept::Chunk(offset), ..) = entry.kept()? {
-            let chunk = w.shm.chunk(offset)?;
+        // No chunk begins there: an ending cut short gave it to its holder, who is done with it.
+        if let (Kept::Chunk(offset), ..) = entry.kept()?
+            && let Ok(chunk) = w.shm.chunk(offset)
+        {
             let holder = entry.holder()?;
             if state == LEASED && w.shm.alive(holder) {
                 chunk.change(Cell::held(w.id.offset), Cell::private(holder));
@@ -313,13 +319,14 @@ fn link<'a>(getter: &Getter<'a>) -> Result<Entry<'a>> {
 }
 
 /// The leases' part of the consumer side's repair. May be repeated.
-pub(crate) fn repair(w: Words<'_>, ring: Option<Ring<'_>>) -> Result<()> {
+pub(crate) fn repair(w: Words<'_>, ring: Option<Ring<'_>>, me: Owner) -> Result<()> {
     let linking = w.linking().load(Ordering::Acquire);
     if linking != 0 {
-        if w.leases().load(Ordering::Acquire) != linking {
-            w.shm.free(w.shm.chunk(linking)?, Cell::held(w.id.offset));
+        if w.leases().load(Ordering::Acquire) == linking {
+            w.linking().store(0, Ordering::Release);
+        } else {
+            put::give_back(w, w.linking(), Cell::held(w.id.offset), me)?;
         }
-        w.linking().store(0, Ordering::Release);
     }
     let leasing = w.leasing().load(Ordering::Acquire);
     if leasing != 0 {

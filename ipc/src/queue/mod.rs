@@ -23,6 +23,7 @@ mod ring;
 mod waiting;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
@@ -161,15 +162,17 @@ impl<T: Serialize> Queue<T> {
         encoded(value, |bytes| self.bytes.put_as(bytes, codec::MESSAGEPACK, Some(Duration::ZERO))).map_err(|error| bytes::timeout_is(ErrorKind::Full)(error))
     }
 
-    /// Puts all values in order, as [`BytesQueue::put_many`]; how many.
+    /// Puts all values in order, as [`BytesQueue::put_many`], up to the first that does not serialise; how many.
     pub fn put_many(&self, values: &[T]) -> Result<usize> {
         let mut done = 0;
         for batch in values.chunks(64) {
-            let encoded: Vec<Vec<u8>> = batch.iter().map(|value| codec::to_vec(value)).collect::<Result<_>>()?;
+            let mut encoded: Vec<Vec<u8>> = Vec::with_capacity(batch.len());
+            let fault = batch.iter().find_map(|value| codec::to_vec(value).map(|bytes| encoded.push(bytes)).err());
             let slices: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
-            match self.bytes.put_batch(&slices, codec::MESSAGEPACK, Deadline::Never, true) {
-                (put, Ok(())) => done += put,
-                (put, Err(error)) => return if done + put == 0 { Err(error) } else { Ok(done + put) },
+            let (put, result) = self.bytes.put_batch(&slices, codec::MESSAGEPACK, Deadline::Never, true);
+            done += put;
+            if let Err(error) = result.and(fault.map_or(Ok(()), Err)) {
+                return if done == 0 { Err(error) } else { Ok(done) };
             }
         }
         Ok(done)
@@ -296,13 +299,15 @@ pub(crate) fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Gives the leases of a dead process back to the front, unless the queue keeps them for whoever reclaims them.
-pub(crate) fn return_leases(shm: &Shm, object: Header<'_>, dead: Owner) -> Result<()> {
+/// Brings a queue past the death of a member, before the sweep frees what that one held: repairs both sides if they need it, so that no word of theirs names a chunk that
+/// is about to be free; and gives the dead one's leases back to the front, unless the queue keeps them for whoever reclaims them.
+pub(crate) fn outlive(shm: &Shm, object: Header<'_>, dead: Owner) -> Result<()> {
     let w = Words::of(shm, ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) })?;
+    let guard = get::lock(w)?;
+    drop(put::lock(w)?);
     if w.flags().load(Ordering::Relaxed) & layout::KEEP_DEAD_LEASES != 0 || w.leases().load(Ordering::Acquire) == 0 {
         return Ok(());
     }
-    let guard = get::lock(w)?;
     let entries = lease::held_by(w, dead)?;
     for entry in &entries {
         lease::give_back(w, *entry)?;
@@ -318,10 +323,12 @@ pub(crate) fn hold<'a>(shm: &'a Shm, object: &Header<'_>) -> Result<([Guard<'a>;
     let guards = [get::lock(w)?, put::lock(w)?];
     let mut chunks = lease::chunks(w)?;
     let mut at = w.head_ring().load(Ordering::Acquire);
-    let mut left = shm.segment.units_in_file() * 8 + 1;
-    while at != 0 && left > 0 {
-        left -= 1;
+    let mut rings = HashSet::new();
+    while at != 0 {
         let ring = Ring::at(shm, at)?;
+        if !rings.insert(at) {
+            return Err(Error::corrupt("a queue's rings run in a circle"));
+        }
         chunks.push(at);
         let tail = layout::Mark(ring.tail()?.load(Ordering::Acquire));
         let mut head = layout::Mark(ring.head()?.load(Ordering::Acquire));

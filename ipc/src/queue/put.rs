@@ -3,13 +3,15 @@
 //! **Inline message**: record written behind the tail; `tail := next` is the commit. Killed before: nothing happened.
 //!
 //! **Chunk message** (its bytes were written before, in a chunk PRIVATE to us): record written; putting := {chunk, tail}; cell PRIVATE(me) -> HELD(queue); `tail := next`, the
-//! commit; putting := none. Killed before the commit: if the cell says HELD, the repair frees the chunk, else the sweep does. After: nothing to do.
+//! commit; putting := none. Killed before the commit: if the cell says HELD, the repair gives the chunk back, else the sweep does. After: nothing to do.
 //!
 //! **Growing** (no room, or no ring yet): new ring PRIVATE(me); growing := ring; cell -> HELD(queue); linked (`next` of the old, or the head ring for the first);
-//! `tail ring := ring`, the commit; growing := none. Killed before the commit: the repair unlinks and frees it. A getter that saw the link leaves the old ring only under this
-//! lock, after the repair.
+//! `tail ring := ring`, the commit; growing := none. Killed before it was linked: the repair gives it back. After: the repair finishes it, for a getter may already look at it.
+//!
+//! **Giving back** a chunk that one of these words names: cell -> PRIVATE(me), the word := none, cell -> FREE. So no such word ever names a free chunk, which might be
+//! reshaped or be another's by the time a repair reads it. (A sweep frees what is PRIVATE to the dead: it passes through both locks of every queue first.)
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::layout::{Mark, Words};
 use super::ring::{FIRST_RING, LARGEST_RING, Payload, Ring};
@@ -17,12 +19,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::handle::gone;
 use crate::heap::cell::Cell;
 use crate::objects::Kind;
+use crate::shm::Owner;
 use crate::sync::guard::Guard;
 
 /// The producer lock, held, the structure whole.
 #[inline(always)]
 pub(crate) fn lock(w: Words<'_>) -> Result<Guard<'_>> {
-    Guard::enter(w.shm, w.producer_lock(), |_| repair(w))
+    Guard::enter(w.shm, w.producer_lock(), |me| repair(w, me))
 }
 
 /// Puts what there is room for, in order; how many. 0: the queue is full. All of one codec.
@@ -188,38 +191,49 @@ fn grow<'a>(w: Words<'a>, guard: &Guard<'_>, old: Option<Ring<'a>>, count: u32) 
     Ring::at(w.shm, chunk.offset)
 }
 
+/// Frees the chunk that `word` names if its cell says `from`, and clears the word: see the top of this file.
+pub(crate) fn give_back(w: Words<'_>, word: &AtomicU64, from: Cell, me: Owner) -> Result<()> {
+    let chunk = w.shm.chunk(word.load(Ordering::Acquire))?;
+    let mine = Cell::private(me);
+    let ours = chunk.change(from, mine);
+    word.store(0, Ordering::Release);
+    if ours {
+        w.shm.free(chunk, mine);
+    }
+    Ok(())
+}
+
 /// Undoes or finishes what a dead putter (or a getter that held both locks) had begun. May be repeated.
-fn repair(w: Words<'_>) -> Result<()> {
+fn repair(w: Words<'_>, me: Owner) -> Result<()> {
     let held = Cell::held(w.id.offset);
     let tail_ring = w.tail_ring().load(Ordering::Acquire);
     let growing = w.growing().load(Ordering::Acquire);
     if growing != 0 {
-        if tail_ring != growing {
-            if tail_ring == 0 {
-                if w.head_ring().load(Ordering::Acquire) == growing {
-                    w.head_ring().store(0, Ordering::Release);
-                }
-            } else {
-                let _ = Ring::at(w.shm, tail_ring)?.next()?.compare_exchange(growing, 0, Ordering::AcqRel, Ordering::Relaxed);
-            }
-            w.shm.free(w.shm.chunk(growing)?, held);
+        let link = if tail_ring == 0 { w.head_ring() } else { Ring::at(w.shm, tail_ring)?.next()? };
+        if tail_ring == growing || link.load(Ordering::Acquire) == growing {
+            w.tail_ring().store(growing, Ordering::Release);
+            w.growing().store(0, Ordering::Release);
+        } else {
+            give_back(w, w.growing(), held, me)?;
         }
-        w.growing().store(0, Ordering::Release);
     }
+    let tail_ring = w.tail_ring().load(Ordering::Acquire);
     let putting = w.putting().load(Ordering::Acquire);
     if putting != 0 {
         let committed = tail_ring == 0 || Ring::at(w.shm, tail_ring)?.tail()?.load(Ordering::Acquire) != w.putting_tail().load(Ordering::Relaxed);
-        if !committed {
-            w.shm.free(w.shm.chunk(putting)?, held);
+        if committed {
+            w.putting().store(0, Ordering::Release);
+        } else {
+            give_back(w, w.putting(), held, me)?;
         }
-        w.putting().store(0, Ordering::Release);
     }
     let retiring = w.retiring().load(Ordering::Acquire);
     if retiring != 0 {
-        if w.head_ring().load(Ordering::Acquire) != retiring {
-            w.shm.free(w.shm.chunk(retiring)?, held);
+        if w.head_ring().load(Ordering::Acquire) == retiring {
+            w.retiring().store(0, Ordering::Release);
+        } else {
+            give_back(w, w.retiring(), held, me)?;
         }
-        w.retiring().store(0, Ordering::Release);
     }
     if tail_ring != 0 {
         // The copy of the head word may be of another ring: what it says must hold for this one.

@@ -267,6 +267,13 @@ impl Deadline {
         time.and_then(|time| Instant::now().checked_add(time)).map_or(Deadline::Never, Deadline::At)
     }
 
+    pub(crate) fn is_over(self) -> bool {
+        match self {
+            Deadline::Never => false,
+            Deadline::At(end) => Instant::now() >= end,
+        }
+    }
+
     /// What is left, at most `most`; none if it is over.
     pub(crate) fn left(self, most: Duration) -> Option<Duration> {
         match self {

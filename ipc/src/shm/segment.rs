@@ -153,6 +153,16 @@ impl Segment {
         (self.known.load(Ordering::Relaxed) - self.plan.heap) / layout::UNIT
     }
 
+    /// Units in the heap: what the segment says, but never more than the file has. So a damaged count leads no walk astray.
+    #[inline(always)]
+    pub(crate) fn units(&self) -> u64 {
+        let said = self.header().u64(at::UNITS).load(Ordering::Acquire);
+        if said > self.units_in_file() {
+            let _ = self.look_again(self.plan.heap, 0);
+        }
+        said.min(self.units_in_file())
+    }
+
     /// Makes the heap `units` long: memory is reserved for the map entries first, then for the units. May be repeated.
     pub(crate) fn grow_to(&self, units: u64) -> Result<(), Errno> {
         debug_assert!(units <= self.plan.max_units);

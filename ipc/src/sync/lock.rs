@@ -179,7 +179,11 @@ impl Lock {
 
     /// The living process that holds the lock at this moment.
     pub fn owner(&self) -> Option<Owner> {
-        let owner = word::owner(self.words().ok()?.0.load(Ordering::Relaxed));
+        let (word, birth) = self.words().ok()?;
+        let owner = word::owner(word.load(Ordering::Relaxed));
+        if birth.load(Ordering::Acquire) != self.0.id.birth {
+            return None;
+        }
         (owner != Owner::NOBODY && self.0.shm().alive(owner)).then_some(owner)
     }
 
@@ -236,9 +240,11 @@ impl Lock {
 
 impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
-        // Only what this process acquired, and only if it is still this process: not in a forked child, not once somebody else released it.
+        // Only what this process acquired, and only if it is still this process: not in a forked child, not once somebody else released it, not
+        // if the lock was destroyed and its chunk is another lock's.
         if self.lock.0.shm().me_if_joined() == Some(self.me)
-            && let Ok((word, _)) = self.lock.words()
+            && let Ok((word, birth)) = self.lock.words()
+            && birth.load(Ordering::Relaxed) == self.lock.0.id.birth
         {
             word::release_own(word, self.me);
         }

@@ -79,14 +79,9 @@ fn expand(attribute: Tokens, item: Tokens) -> Tokens {
 
 fn write(name: Option<proc_macro2::Literal>, function: &Function) -> Tokens {
     let Function { outer, inner, visibility, ident, arguments, output, tokens } = function;
-    let name = match name {
-        Some(name) => quote!(#name),
-        None => {
-            let last = ident.to_string();
-            let last = last.trim_start_matches("r#");
-            quote!(::core::concat!(::core::module_path!(), "::", #last))
-        }
-    };
+    let ident_text = ident.to_string();
+    let last = ident_text.trim_start_matches("r#");
+    let name = name.map_or_else(|| quote!(::core::concat!(::core::module_path!(), "::", #last)), |name| quote!(#name));
     let pointer = quote!(fn(#(#arguments),*) #output);
     quote! {
         #(#outer)*

@@ -64,9 +64,9 @@ impl Function {
             }
             let attribute = quote::quote!(#hash #body);
             if belongs_to_the_name(body) {
-                outer.push(attribute)
+                outer.push(attribute);
             } else {
-                inner.push(attribute)
+                inner.push(attribute);
             }
             at += 2;
         }

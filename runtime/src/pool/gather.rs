@@ -232,7 +232,7 @@ impl<T> AsyncResult<T> {
 
 impl<T: 'static> AsyncResult<T> {
     /// Calls back with the result once it is there: from the thread that brings the pool's results, or from this one if it is there
-    /// already. The callback should be short, as every other result waits for it.
+    /// already, or from the one that terminates the pool. The callback should be short, as every other result waits for it.
     ///
     /// ```
     /// # use polyproc::{Pool, task};

@@ -89,7 +89,7 @@ pub struct WorkerInfo {
 }
 
 impl PoolBuilder {
-    /// How many workers. Without it: one for each processor that this process may use.
+    /// How many workers. Without it: one for each processor that this process may use, by affinity and by its cgroup's quota.
     pub fn workers(mut self, count: usize) -> PoolBuilder {
         self.workers = Some(count);
         self
@@ -119,7 +119,7 @@ impl PoolBuilder {
     ///
     /// `InvalidArgument` for no workers or chunks of nothing, [`ErrorKind::SpawnFailed`], or an error of the fabric. Nothing is left running then.
     pub fn build(self) -> Result<Pool> {
-        let size = self.workers.unwrap_or_else(|| polyproc_ipc::available_cpus());
+        let size = self.workers.unwrap_or_else(polyproc_ipc::available_cpus);
         if size == 0 {
             return Err(Error::argument("a pool needs at least one worker"));
         }

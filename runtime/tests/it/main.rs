@@ -6,22 +6,13 @@ mod last;
 mod pool;
 mod process;
 
-use std::sync::mpsc;
 use std::time::Duration;
 
-/// Runs a test, and ends the program loudly if it takes so long that it must hang. No upper bound on time is asserted otherwise.
+use polyproc_testkit::watchdog::watchdog;
+
+/// Runs a test; one that hangs ends the program with a message.
 pub(crate) fn watched(body: impl FnOnce()) {
-    let (finish, finished) = mpsc::channel::<()>();
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    let dog = std::thread::spawn(move || {
-        if finished.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("{name} hangs");
-            std::process::abort();
-        }
-    });
-    body();
-    drop(finish);
-    dog.join().unwrap();
+    watchdog(Duration::from_secs(120), body);
 }
 
 /// Waits until `condition` holds; the watchdog is the limit.

@@ -113,9 +113,9 @@ fn signals_are_negative_exit_codes() {
             assert_eq!(process.exit_code(), None);
             assert!(process.join_timeout(Duration::from_millis(10)).unwrap().is_none());
             if terminate {
-                process.terminate().unwrap()
+                process.terminate().unwrap();
             } else {
-                process.kill().unwrap()
+                process.kill().unwrap();
             }
             let exit = process.join().unwrap();
             assert_eq!((exit.code, exit.signal()), (-signal, Some(signal)));
@@ -180,7 +180,9 @@ fn dropped_processes_run_on_and_leave_no_zombie() {
             ready.get().unwrap();
         }
         assert!(pids.iter().all(|&pid| runs(pid)));
-        pids.iter().for_each(|&pid| kill(pid));
+        for &pid in &pids {
+            kill(pid);
+        }
         until(|| !pids.iter().any(|&pid| runs(pid)));
         // The next join collects them.
         Process::spawn(leave, (0,)).unwrap().join().unwrap();
