@@ -1,4 +1,5 @@
 //! What every object handle is made of: the fabric, which object, and whether it goes with this handle.
+#![allow(unsafe_code)]
 
 use std::sync::atomic::Ordering;
 
@@ -6,13 +7,16 @@ use super::Fabric;
 use super::ticket::Ticket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::objects::{self, Header, Kind, ObjectId};
-use crate::shm::{Shm, Span};
+use crate::shm::view::Pinned;
+use crate::shm::{Fixed, Shm, Span};
 use crate::sys;
 
 /// A handle's inside. Clones of the public handle share one.
 pub(crate) struct Handle {
     fabric: Fabric,
     pub(crate) id: ObjectId,
+    /// The object's bytes, checked when the handle was made.
+    object: Pinned,
     /// Made here without a name: it goes with this handle, unless its ticket was made or the process forked meanwhile.
     made_here: Option<u64>,
 }
@@ -49,18 +53,18 @@ impl Handle {
                 return Err(Error::new(ErrorKind::WrongType, format!("'{name}' in {} is a {other}, not a {}", shm.label, kind.word())));
             }
             let id = ObjectId { offset: found.offset, birth: found.birth().load(Ordering::Acquire) };
-            return Ok(Handle { fabric: fabric.clone(), id, made_here: None });
+            return Handle::of(fabric.clone(), id, len, None);
         }
         if let How::Open(name) = how {
             return Err(Error::new(ErrorKind::NotFound, format!("{} has no {} named '{name}'", shm.label, kind.word())));
         }
         let id = directory.insert(kind, name, len, fill)?;
         drop(directory);
-        Ok(Handle { fabric: fabric.clone(), id, made_here: name.is_none().then(sys::children) })
+        Handle::of(fabric.clone(), id, len, name.is_none().then(sys::children))
     }
 
     /// The object that a ticket leads to.
-    pub(crate) fn from_ticket(ticket: &Ticket, kind: Kind) -> Result<Handle> {
+    pub(crate) fn from_ticket(ticket: &Ticket, kind: Kind, len: usize) -> Result<Handle> {
         let fabric = Fabric::by_id(ticket.fabric()).ok_or_else(|| {
             Error::new(ErrorKind::NotAttached, format!("this {} belongs to fabric {}, which this process has not attached", kind.word(), ticket.fabric()))
         })?;
@@ -72,7 +76,19 @@ impl Handle {
         if object.birth().load(Ordering::Acquire) != ticket.id().birth {
             return Err(gone(kind));
         }
-        Ok(Handle { id: ticket.id(), fabric, made_here: None })
+        Handle::of(fabric, ticket.id(), len, None)
+    }
+
+    fn of(fabric: Fabric, id: ObjectId, len: usize, made_here: Option<u64>) -> Result<Handle> {
+        let object = Pinned::new(fabric.shm().segment.span(id.offset, len as u64)?);
+        Ok(Handle { fabric, id, object, made_here })
+    }
+
+    /// The first `N` bytes of the object.
+    #[inline(always)]
+    pub(crate) fn fixed<const N: usize>(&self) -> Fixed<'_, N> {
+        // SAFETY: the bytes are of `self.fabric`'s segment, which stays attached while `self` lives.
+        unsafe { self.object.fixed() }
     }
 
     /// From now on the object belongs to the fabric; its ticket.

@@ -152,7 +152,7 @@ impl Fabric {
     /// Bytes that the fabric takes at the moment.
     pub fn size(&self) -> u64 {
         let segment = &self.shm().segment;
-        crate::shm::layout::Plan::committed(segment.header().u64(at::UNITS).load(Ordering::Relaxed))
+        crate::shm::layout::Plan::committed(segment.units())
     }
 
     /// This process as a member.

@@ -94,7 +94,7 @@ impl BytesQueue {
 
     /// The queue that a ticket leads to.
     pub fn from_ticket(ticket: &Ticket) -> Result<BytesQueue> {
-        Ok(BytesQueue::of(Handle::from_ticket(ticket, Kind::Queue)?))
+        Ok(BytesQueue::of(Handle::from_ticket(ticket, Kind::Queue, SIZE)?))
     }
 
     /// How another process attaches to this queue. From now on it belongs to the fabric and lives until [destroyed](BytesQueue::destroy).
@@ -143,9 +143,8 @@ impl BytesQueue {
 
     /// Wakes a sleeping getter, if there is something to get.
     pub fn wake(&self) {
-        if let Ok(w) = self.words()
-            && get::looks_ready(w)
-        {
+        let w = self.words();
+        if get::looks_ready(w) {
             std::sync::atomic::fence(Ordering::SeqCst);
             wait::wake(w.data(), 1);
         }
@@ -177,7 +176,7 @@ impl BytesQueue {
 
     /// Gets the next message if there is one at this moment.
     pub fn try_get(&self) -> Result<Message> {
-        let w = self.words()?;
+        let w = self.words();
         match self.take_one(w)? {
             Ok(message) => Ok(message),
             Err(error) => Err(timeout_is(ErrorKind::Empty)(error)),
@@ -221,7 +220,7 @@ impl BytesQueue {
         if self.0.handle.shm().alive(dead) {
             return Err(Error::new(ErrorKind::InvalidArgument, format!("{dead:?} lives: what it has on lease is its own")));
         }
-        let getter = Getter::enter(self.words()?)?;
+        let getter = Getter::enter(self.words())?;
         let all = lease::reclaim(&getter, dead, self.fabric())?;
         Ok(all.into_iter().map(|(message, progress, deliveries)| Reclaimed { message, progress, deliveries }).collect())
     }
@@ -249,7 +248,7 @@ impl BytesQueue {
 
     /// Closes the queue for everybody: putters get [`ErrorKind::Closed`] from now on, getters once it is drained.
     pub fn close(&self) -> Result<()> {
-        let w = self.words()?;
+        let w = self.words();
         let guard = put::lock(w)?;
         if w.birth().load(Ordering::Relaxed) != w.id.birth {
             return Err(gone(Kind::Queue));
@@ -286,20 +285,20 @@ impl BytesQueue {
     }
 
     #[inline(always)]
-    pub(super) fn words(&self) -> Result<Words<'_>> {
-        Words::of(self.0.handle.shm(), self.0.handle.id)
+    pub(super) fn words(&self) -> Words<'_> {
+        Words::of_handle(&self.0.handle)
     }
 
     /// The words, unless the queue was destroyed (they may be another queue's by now).
-    fn words_if_here(&self) -> Option<Words<'_>> {
-        self.words().ok().filter(|w| w.birth().load(Ordering::Acquire) == w.id.birth)
+    pub(super) fn words_if_here(&self) -> Option<Words<'_>> {
+        Some(self.words()).filter(|w| w.birth().load(Ordering::Acquire) == w.id.birth)
     }
 
     /// Puts one message of any size.
     #[inline(always)]
     pub(crate) fn put_as(&self, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
         if message.len() <= INLINE {
-            let w = self.words()?;
+            let w = self.words();
             if put::put(w, &[Payload::Inline(message)], codec)? == 1 {
                 wait::wake(w.data(), 1);
                 return Ok(());
@@ -350,7 +349,7 @@ impl BytesQueue {
 
     /// Puts at least one of the payloads; waits for room.
     fn put_payloads(&self, payloads: &[Payload<'_>], codec: u8, deadline: Deadline, wake: bool) -> Result<usize> {
-        let w = self.words()?;
+        let w = self.words();
         let mut nap = Nap::new();
         loop {
             let done = put::put(w, payloads, codec)?;

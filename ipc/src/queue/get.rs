@@ -225,6 +225,7 @@ impl<'a> Getter<'a> {
 
 /// Frees a ring that nobody will use again; both locks are held. `next`: the new head ring, or 0 when the queue ends.
 pub(crate) fn retire(w: Words<'_>, ring: Ring<'_>, next: u64, me: Owner) -> Result<()> {
+    let chunk = w.shm.chunk(ring.offset)?;
     if chunk.holder() != Holder::Held(w.id.offset) {
         return Err(Error::corrupt(format_args!("a queue's ring stands in a chunk that the queue does not hold ({:?})", chunk.holder())));
     }

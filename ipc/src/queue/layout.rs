@@ -31,6 +31,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::error::Result;
+use crate::fabric::handle::Handle;
 use crate::objects::{HEADER, ObjectId};
 use crate::shm::{Fixed, Shm};
 
@@ -87,6 +88,11 @@ impl<'a> Words<'a> {
     #[inline(always)]
     pub(crate) fn of(shm: &'a Shm, id: ObjectId) -> Result<Words<'a>> {
         Ok(Words { shm, at: shm.segment.fixed(id.offset)?, id })
+    }
+
+    #[inline(always)]
+    pub(crate) fn of_handle(handle: &'a Handle) -> Words<'a> {
+        Words { shm: handle.shm(), at: handle.fixed(), id: handle.id }
     }
 
     /// What getters sleep on.

@@ -53,6 +53,10 @@ enum Kept {
 
 impl<'a> Entry<'a> {
     pub(crate) fn at(w: Words<'a>, offset: u64) -> Result<Entry<'a>> {
+        let chunk = w.shm.chunk(offset)?;
+        if chunk.cell.load(Ordering::Acquire) != Cell::held(w.id.offset).0 || chunk.capacity < SIZE as u64 {
+            return Err(Error::corrupt(format_args!("a queue's lease entry at {offset:#x} is not the queue's ({:?})", chunk.holder())));
+        }
         Ok(Entry { offset, span: w.shm.segment.span(offset, SIZE as u64)? })
     }
     fn word(self, at: usize) -> Result<&'a AtomicU64> {
@@ -306,7 +310,7 @@ pub(crate) fn chunks(w: Words<'_>) -> Result<Vec<u64>> {
 fn link<'a>(getter: &Getter<'a>) -> Result<Entry<'a>> {
     let w = getter.w;
     let chunk = w.shm.alloc(SIZE as u64)?;
-    let entry = Entry::at(w, chunk.offset)?;
+    let entry = Entry { offset: chunk.offset, span: chunk.bytes(w.shm)? };
     for at in (0..BYTES).step_by(8) {
         entry.word(at)?.store(0, Ordering::Relaxed);
     }

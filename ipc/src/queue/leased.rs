@@ -50,9 +50,8 @@ impl Lease {
     /// Leaves a word that whoever [reclaims](BytesQueue::reclaim) this lease after our death will read. One store.
     #[inline]
     pub fn set_progress(&self, progress: u64) {
-        if let Ok(w) = self.queue.words()
-            && let Ok(word) = Entry::at(w, self.entry).and_then(Entry::progress)
-        {
+        let w = self.queue.words();
+        if let Ok(word) = Entry::at(w, self.entry).and_then(Entry::progress) {
             word.store(progress, Ordering::Release);
         }
     }
@@ -62,7 +61,7 @@ impl Lease {
         if shm.me_if_joined() != Some(self.me) {
             return Ok(()); // a forked child: the lease is its parent's
         }
-        let w = self.queue.words()?;
+        let w = self.queue.words();
         let getter = match Getter::enter(w) {
             Err(error) if error.kind() == ErrorKind::Gone => {
                 // The queue ended meanwhile; it left us the chunk.

@@ -21,7 +21,7 @@ impl BytesQueue {
     /// Tries until there is something, the queue is closed, or time is up; spins a little, then sleeps.
     #[inline(always)]
     pub(super) fn wait_for<T>(&self, deadline: Deadline, mut attempt: impl FnMut(Words<'_>) -> Result<Option<T>>) -> Result<T> {
-        let w = self.words()?;
+        let w = self.words();
         let mut nap = Nap::new();
         let mut last = None;
         loop {
@@ -31,10 +31,11 @@ impl BytesQueue {
             if let Some(closed) = last {
                 return Err(self.nothing(closed));
             }
+            // What a look finds may be somebody else's at once, time after time, so the clock is read then too.
             // Each end is followed by one more look: for what was put between the look and the closing, or while time ran out.
             if w.is_closed() {
                 last = Some(true);
-            } else if !self.spin(w) && !sleep(w, &mut nap, deadline) {
+            } else if (!self.spin(w) || deadline.is_over()) && !sleep(w, &mut nap, deadline) {
                 last = Some(false);
             }
         }

@@ -157,10 +157,15 @@ impl Shm {
             .collect()
     }
 
-    /// The process id that a member wrote into its slot.
-    pub(crate) fn pid_of(&self, owner: Owner) -> Option<u32> {
-        let pid = |slot: usize| self.segment.header().u32(at::SLOTS + slot * SLOT_SIZE + slot::PID).load(Ordering::Relaxed);
-        (owner.slot() < SLOTS).then(|| pid(owner.slot()))
+    /// Whether a member can be looked at from here (it is in this pid namespace) and is not stopped.
+    pub(crate) fn seen_running(&self, owner: Owner) -> bool {
+        if owner.slot() >= SLOTS {
+            return false;
+        }
+        let (header, base) = (self.segment.header(), at::SLOTS + owner.slot() * SLOT_SIZE);
+        let pid = header.u32(base + slot::PID).load(Ordering::Relaxed);
+        let start = header.u64(base + slot::START).load(Ordering::Relaxed);
+        start != 0 && start == sys::start_time(pid) && !sys::is_stopped(pid)
     }
 
     /// The last step of a sweep or a leave: the slot may be taken again. For a sweep, under the table lock.

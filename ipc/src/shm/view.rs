@@ -178,6 +178,36 @@ impl<'a, const N: usize> Fixed<'a, N> {
     }
 }
 
+/// A range that was checked once and is kept by somebody who keeps its segment too.
+pub(crate) struct Pinned {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: as for `Span`.
+unsafe impl Send for Pinned {}
+// SAFETY: as for `Span`.
+unsafe impl Sync for Pinned {}
+
+impl Pinned {
+    pub(crate) fn new(span: Span<'_>) -> Pinned {
+        Pinned { start: span.start, len: span.len }
+    }
+
+    /// The first `N` bytes again.
+    ///
+    /// # Safety
+    /// The segment that the span was of is attached for `'a`.
+    ///
+    /// # Panics
+    /// If fewer bytes were pinned: an error of this library's code.
+    #[inline(always)]
+    pub(crate) unsafe fn fixed<'a, const N: usize>(&self) -> Fixed<'a, N> {
+        assert!(N <= self.len);
+        Fixed { start: self.start, life: PhantomData }
+    }
+}
+
 /// The futex half (low 32 bits) of a 64-bit word.
 #[inline(always)]
 pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU32 {

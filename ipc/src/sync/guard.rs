@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::word::{self, Acquired};
 use crate::error::{Error, Result};
 use crate::shm::{Deadline, Owner, Shm};
-use crate::sys;
 
 /// How long a lock that is held for microseconds may stay with one running process before the word is taken for damaged.
 const PATIENCE: u32 = 8;
@@ -57,8 +56,8 @@ fn wait(shm: &Shm, word: &AtomicU64, me: Owner) -> Result<Acquired> {
         }
         let holder = word::owner(word.load(Ordering::Relaxed));
         same = (holder, if holder == same.0 { same.1 + 1 } else { 1 });
-        // A stopped process holds what it holds for as long as it is stopped.
-        if same.1 >= PATIENCE && !shm.pid_of(holder).is_some_and(sys::is_stopped) {
+        // A stopped process holds what it holds for as long as it is stopped; one that cannot be looked at may be.
+        if same.1 >= PATIENCE && shm.seen_running(holder) {
             return Err(Error::corrupt(format_args!("a lock of {} names {holder:?}, which has not let go of it for {PATIENCE} s", shm.label)));
         }
     }

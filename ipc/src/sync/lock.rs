@@ -125,7 +125,7 @@ impl Lock {
 
     /// The lock that a ticket leads to.
     pub fn from_ticket(ticket: &Ticket) -> Result<Lock> {
-        Ok(Lock(Arc::new(Handle::from_ticket(ticket, Kind::Lock)?)))
+        Ok(Lock(Arc::new(Handle::from_ticket(ticket, Kind::Lock, SIZE)?)))
     }
 
     /// How another process attaches to this lock. From now on it belongs to the fabric and lives until [destroyed](Lock::destroy).
@@ -162,7 +162,7 @@ impl Lock {
     /// Releases the lock, whoever holds it, as the reference allows; [`ErrorKind::NotHeld`] if nobody does.
     #[inline]
     pub fn release(&self) -> Result<()> {
-        let (word, birth) = self.words()?;
+        let (word, birth) = self.words();
         if birth.load(Ordering::Relaxed) != self.0.id.birth {
             return Err(gone(Kind::Lock));
         }
@@ -179,7 +179,7 @@ impl Lock {
 
     /// The living process that holds the lock at this moment.
     pub fn owner(&self) -> Option<Owner> {
-        let (word, birth) = self.words().ok()?;
+        let (word, birth) = self.words();
         let owner = word::owner(word.load(Ordering::Relaxed));
         if birth.load(Ordering::Acquire) != self.0.id.birth {
             return None;
@@ -202,16 +202,16 @@ impl Lock {
     }
 
     #[inline(always)]
-    fn words(&self) -> Result<(&AtomicU64, &AtomicU64)> {
-        let object = self.0.shm().segment.fixed::<SIZE>(self.0.id.offset)?;
-        Ok((object.u64(WORD), object.u64(24)))
+    fn words(&self) -> (&AtomicU64, &AtomicU64) {
+        let object = self.0.fixed::<SIZE>();
+        (object.u64(WORD), object.u64(24))
     }
 
     #[inline(always)]
     fn acquire_as_me(&self, time: Option<Duration>) -> Result<(Acquired, Owner)> {
         let shm = self.0.shm();
         let me = shm.me()?;
-        let (word, birth) = self.words()?;
+        let (word, birth) = self.words();
         let acquired = if word::try_acquire(word, me) { Acquired::Clean } else { self.wait(word, me, time)? };
         if birth.load(Ordering::Relaxed) != self.0.id.birth {
             word::release_own(word, me);
@@ -242,10 +242,8 @@ impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
         // Only what this process acquired, and only if it is still this process: not in a forked child, not once somebody else released it, not
         // if the lock was destroyed and its chunk is another lock's.
-        if self.lock.0.shm().me_if_joined() == Some(self.me)
-            && let Ok((word, birth)) = self.lock.words()
-            && birth.load(Ordering::Relaxed) == self.lock.0.id.birth
-        {
+        let (word, birth) = self.lock.words();
+        if self.lock.0.shm().me_if_joined() == Some(self.me) && birth.load(Ordering::Relaxed) == self.lock.0.id.birth {
             word::release_own(word, self.me);
         }
     }
