@@ -76,6 +76,10 @@ pub use task::{Task, TaskFn};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+struct CrateReadme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
 struct Readme;
 
 /// What `#[task]` expands to. Not for use by hand.

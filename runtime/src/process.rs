@@ -295,7 +295,7 @@ impl ProcessBuilder {
         let fabric = self.fabric.map_or_else(Fabric::current, Ok)?;
         let mailbox = BytesQueue::new(&fabric, 0)?;
         let started = mailbox.put(&call).map_err(Error::from).and_then(|()| {
-            let entry = Entry::Process { mailbox: mailbox.ticket() };
+            let entry = Entry::Process { mailbox: mailbox.lend() };
             Child::start(self.program.as_deref(), entry, &fabric)
         });
         let child = match started {

@@ -91,6 +91,11 @@ impl Handle {
         unsafe { self.object.fixed() }
     }
 
+    /// Its ticket; whom it belongs to stays as it is.
+    pub(crate) fn lend(&self, kind: Kind) -> Ticket {
+        Ticket::new(self.fabric.id(), kind, self.id)
+    }
+
     /// From now on the object belongs to the fabric; its ticket.
     pub(crate) fn ticket(&self, kind: Kind) -> Ticket {
         if let Ok(header) = Header::at(self.shm(), self.id.offset)

@@ -6,7 +6,7 @@
 //! Only the holder of the unit lock turns FREE heads into anything else; frees (to FREE) happen at any time without it.
 //!
 //! **Taking `k` units** from a run of adjacent free extents `[s, s + n)`, n > k or several heads: (1) intent := {s, n}; (2) inner entries become TAIL, the
-//! rest's head `{FREE, n - k}` is written at `s + k`; (3) `info(s) := k`; (4) `cell(s) := PRIVATE(me)`, the commit; (5) intent := none. A run of one head with n = k needs (4) only.
+//! rest's head `{FREE, n - k}` is written at `s + k`; (3) `info(s) := k`; (4) `cell(s) := PRIVATE(me)`, the commit; (5) intent := none. A run of one head with n = k needs its inner entries as TAIL and (4) only.
 //! **Killed** before (4): the repair finds `cell(s)` FREE and rewrites `[s, s + n)` as one free extent. After (4): the repair clears the intent (if the sweep freed `s` meanwhile,
 //! the rewrite is right too, since nobody can have taken the rest without the lock).
 //!
@@ -91,8 +91,9 @@ impl<'a> Units<'a> {
         let from = cursor.load(Ordering::Relaxed);
         let begin = if from < count && head(self.shm, from, count).is_ok() { from } else { 0 };
         let mut last = None;
-        for (start, end) in [(begin, count), (0, begin)] {
-            if let Some(run) = self.find(start, end, units, &mut last)? {
+        // The second search goes over all: a free run may lie on both sides of where the first began.
+        for start in [begin, 0] {
+            if let Some(run) = self.find(start, units, &mut last)? {
                 let offset = self.carve(run, units)?;
                 cursor.store(run.0 + units, Ordering::Relaxed);
                 return Ok(offset);
@@ -105,12 +106,12 @@ impl<'a> Units<'a> {
         self.carve(run, units)
     }
 
-    /// First run of adjacent free extents of `units` or more in `[start, end)`; `last` is the run that reaches the heap's end.
-    fn find(&self, start: u64, end: u64, units: u64, last: &mut Option<(u64, u64)>) -> Result<Option<(u64, u64)>> {
+    /// First run of adjacent free extents of `units` or more from `start` on; `last` is the run that reaches the heap's end.
+    fn find(&self, start: u64, units: u64, last: &mut Option<(u64, u64)>) -> Result<Option<(u64, u64)>> {
         let count = self.count();
         let mut run: Option<(u64, u64)> = None;
         let mut unit = start;
-        while unit < end {
+        while unit < count {
             let extent = head(self.shm, unit, count)?;
             if extent.holder() == Holder::Free {
                 let (first, had) = run.unwrap_or((unit, 0));
@@ -124,9 +125,7 @@ impl<'a> Units<'a> {
             }
             unit += extent.units;
         }
-        if unit == count && end == count {
-            *last = run;
-        }
+        *last = run;
         Ok(None)
     }
 
@@ -136,6 +135,7 @@ impl<'a> Units<'a> {
         let first = entry(start)?;
         let mine = Cell::private(self.guard.me).0;
         if info_of(first).load(Ordering::Relaxed) == units {
+            self.write_tails(start, units)?;
             cell_of(first).store(mine, Ordering::Release);
             return Ok(offset_of(self.shm, start));
         }
@@ -157,15 +157,21 @@ impl<'a> Units<'a> {
             info_of(rest).store(total - units, Ordering::Relaxed);
             cell_of(rest).store(Cell::FREE.0, Ordering::Release);
         }
-        for distance in 1..units {
-            let inner = entry(start + distance)?;
-            info_of(inner).store(distance, Ordering::Relaxed);
-            cell_of(inner).store(Cell::TAIL.0, Ordering::Relaxed);
-        }
+        self.write_tails(start, units)?;
         info_of(first).store(units, Ordering::Release);
         cell_of(first).store(mine, Ordering::Release);
         header.u64(at::UNIT_INTENT_COUNT).store(0, Ordering::Release);
         Ok(offset_of(self.shm, start))
+    }
+
+    /// Makes the inner entries of an extent lead to its head, while that is still FREE.
+    fn write_tails(&self, start: u64, units: u64) -> Result<()> {
+        for distance in 1..units {
+            let inner = self.shm.segment.map_entry(start + distance)?;
+            info_of(inner).store(distance, Ordering::Relaxed);
+            cell_of(inner).store(Cell::TAIL.0, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Adds at least `need` units at the end, as one free extent.

@@ -102,6 +102,12 @@ impl BytesQueue {
         self.0.handle.ticket(Kind::Queue)
     }
 
+    /// A ticket for a child or another process that will not outlive this handle: the queue still goes with its maker's last handle, or with its maker's death.
+    /// Who uses it after that gets [`ErrorKind::Gone`].
+    pub fn lend(&self) -> Ticket {
+        self.0.handle.lend(Kind::Queue)
+    }
+
     /// Destroys the queue and all that is in it. Whoever uses it from then on gets [`ErrorKind::Gone`], those who wait at the moment too.
     pub fn destroy(&self) -> Result<()> {
         self.0.handle.destroy(Kind::Queue)

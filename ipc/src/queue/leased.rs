@@ -50,8 +50,10 @@ impl Lease {
     /// Leaves a word that whoever [reclaims](BytesQueue::reclaim) this lease after our death will read. One store.
     #[inline]
     pub fn set_progress(&self, progress: u64) {
-        let w = self.queue.words();
-        if let Ok(word) = Entry::at(w, self.entry).and_then(Entry::progress) {
+        // Of a queue that was destroyed, the entry may be another queue's by now.
+        if let Some(w) = self.queue.words_if_here()
+            && let Ok(word) = Entry::at(w, self.entry).and_then(Entry::progress)
+        {
             word.store(progress, Ordering::Release);
         }
     }

@@ -28,4 +28,4 @@ pub(crate) struct Shm {
 }
 
 /// See [`Shm::on_join`].
-pub(crate) type OnJoin = Box<dyn Fn(&Segment) -> crate::error::Result<()> + Send + Sync>;
+pub(crate) type OnJoin = Box<dyn Fn(&Segment) -> crate::error::Result<()> + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>;

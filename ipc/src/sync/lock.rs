@@ -222,6 +222,10 @@ impl Lock {
 
     #[cold]
     fn wait(&self, word: &AtomicU64, me: Owner, time: Option<Duration>) -> Result<Acquired> {
+        // Another lock may live in the chunk by now, and be held.
+        if self.words().1.load(Ordering::Acquire) != self.0.id.birth {
+            return Err(gone(Kind::Lock));
+        }
         word::acquire(self.0.shm(), word, me, Deadline::after(time)).ok_or_else(|| {
             let holder = word::owner(word.load(Ordering::Relaxed));
             Error::new(ErrorKind::Timeout, format!("lock {} was not free within the time given (held by {holder:?})", self.0.label()))

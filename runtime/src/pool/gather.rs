@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::table::{Job, Outcome, Payload, Shared, is_collector};
 use crate::error::{Error, ErrorKind, Result};
 
-type Callback = Box<dyn FnOnce(&[Outcome]) + Send>;
+pub(super) type Callback = Box<dyn FnOnce(&[Outcome]) + Send>;
 
 /// A job that is done when every call of it is.
 pub(super) struct Gather {
@@ -36,6 +36,18 @@ impl Gather {
         let slots = std::iter::repeat_with(|| None).take(count).collect();
         let state = State { slots, left: count, growing, waiting: 0, callback: None };
         Gather { state: Mutex::new(state), changed: Condvar::new(), done: OnceLock::new() }
+    }
+
+    /// A job of one call, whose outcome is called back from the collector.
+    pub(super) fn with_callback(callback: Callback) -> Gather {
+        let gather = Gather::new(1, false);
+        gather.lock().callback = Some(callback);
+        gather
+    }
+
+    /// Whether every outcome is there.
+    pub(super) fn is_done(&self) -> bool {
+        self.done.get().is_some()
     }
 
     /// Makes room for `count` more calls.
@@ -105,15 +117,9 @@ impl Gather {
         let mut state = self.lock();
         if let Some(done) = self.done.get() {
             drop(state);
-            callback(done);
+            call(callback, done);
         } else {
-            state.callback = Some(match state.callback.take() {
-                None => callback,
-                Some(first) => Box::new(move |done| {
-                    first(done);
-                    callback(done);
-                }),
-            });
+            state.callback = Some(callback);
         }
     }
 
@@ -154,10 +160,14 @@ impl Job for Gather {
     fn announce(&self) {
         let callback = self.lock().callback.take();
         if let (Some(callback), Some(done)) = (callback, self.done.get()) {
-            // A callback that panics is printed as any panic, and must not take the collector with it.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| callback(done)));
+            call(callback, done);
         }
     }
+}
+
+/// A callback that panics is printed as any panic, and takes no thread with it, whichever thread that happens to be.
+fn call(callback: Callback, outcomes: &[Outcome]) {
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| callback(outcomes)));
 }
 
 /// The result of calls that run meanwhile: what `apply_async` and `map_async` return.
@@ -211,7 +221,7 @@ impl<T> AsyncResult<T> {
 
     /// Whether the result is there, good or bad.
     pub fn ready(&self) -> bool {
-        self.job.done.get().is_some()
+        self.job.is_done()
     }
 
     /// Whether all calls returned a value; `None` while some are not over.

@@ -194,10 +194,14 @@ impl Pool {
         self.submit_one(Cow::Borrowed(task.name()), |out| encode_args(&args, out))
     }
 
-    /// As [`apply_async`](Pool::apply_async), with a callback for the result: see [`AsyncResult::on_done`].
+    /// As [`apply_async`](Pool::apply_async), with a callback for the result. It is called from the thread that brings the pool's results, and should be
+    /// short, as every other result waits for it; if the pool is terminated first, from the thread that does so.
     pub fn apply_async_with<F: TaskFn>(&self, task: Task<F>, args: F::Args, callback: impl FnOnce(Result<F::Output>) + Send + 'static) -> Result<()> {
-        self.apply_async(task, args)?.on_done(callback);
-        Ok(())
+        let name = task.name();
+        let mut batch = BatchBuilder::new(0, 0, name);
+        batch.push(|out| encode_args(&args, out)).map_err(|error| bad_arguments(name, 0, error))?;
+        let job = Gather::with_callback(Box::new(move |outcomes| callback(gather::one(outcomes, name))));
+        self.submit_job(Arc::new(job), batch)
     }
 
     /// Runs a task that is known only by its name, as one of another language. `args` is a tuple; the result's type is given at the call.
@@ -359,10 +363,23 @@ impl Pool {
         let mut batch = BatchBuilder::new(0, 0, &task);
         batch.push(write).map_err(|error| bad_arguments(&task, 0, error))?;
         let job = Arc::new(Gather::new(1, false));
+        self.submit_job(job.clone(), batch)?;
+        Ok(AsyncResult { job, shared: self.shared.clone(), task, decode: gather::one })
+    }
+
+    /// Submits the one batch of a job.
+    fn submit_job(&self, job: Arc<Gather>, mut batch: BatchBuilder) -> Result<()> {
         let id = self.shared.enter(job.clone())?;
         batch.set_job(id);
-        self.shared.submit(&batch.finish()).inspect_err(|_| self.shared.leave(id))?;
-        Ok(AsyncResult { job, shared: self.shared.clone(), task, decode: gather::one })
+        let submitted = self.shared.submit(&batch.finish());
+        if submitted.is_err() {
+            self.shared.leave(id);
+            // Stopped meanwhile: the job has its answer, and has called back.
+            if job.is_done() {
+                return Ok(());
+            }
+        }
+        submitted
     }
 
     fn submit_all<A: Serialize, R: DeserializeOwned>(

@@ -205,7 +205,7 @@ impl Shared {
 
     pub(super) fn start_worker(&self) -> Result<Arc<Worker>> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) as u32;
-        let entry = Entry::Worker { number, tasks: self.tasks.ticket(), results: self.results.ticket() };
+        let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend() };
         // Entered under the lock, so that the collector finds a worker that announces itself at once.
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let child = Child::start(self.program.as_deref(), entry, &self.fabric)?;
