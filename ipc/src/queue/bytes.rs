@@ -160,7 +160,7 @@ impl BytesQueue {
     pub fn loan(&self, len: usize) -> Result<Loan> {
         let shm = self.0.handle.shm();
         let me = shm.me()?;
-        let chunk = shm.alloc(len.max(1) as u64)?;
+        let chunk = self.with_room(|| shm.alloc(len.max(1) as u64))?;
         Ok(Loan::new(self.fabric(), chunk.offset, len, me))
     }
 
@@ -305,7 +305,7 @@ impl BytesQueue {
     pub(crate) fn put_as(&self, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
         if message.len() <= INLINE {
             let w = self.words();
-            if put::put(w, &[Payload::Inline(message)], codec)? == 1 {
+            if matches!(put::put(w, &[Payload::Inline(message)], codec), Ok(1)) {
                 wait::wake(w.data(), 1);
                 return Ok(());
             }
@@ -358,7 +358,7 @@ impl BytesQueue {
         let w = self.words();
         let mut nap = Nap::new();
         loop {
-            let done = put::put(w, payloads, codec)?;
+            let done = self.with_room(|| put::put(w, payloads, codec))?;
             if done > 0 {
                 if wake {
                     wait::wake(w.data(), done as u32);
@@ -373,6 +373,15 @@ impl BytesQueue {
                 continue;
             }
             wait::sleep(w.shm, w.space(), announced, time);
+            self.sweep_now_and_then(&nap);
+        }
+    }
+
+    /// Calls once more if memory ran out and the dead were holding some.
+    fn with_room<T>(&self, call: impl Fn() -> Result<T>) -> Result<T> {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::OutOfMemory && self.fabric().sweep()? > 0 => call(),
+            other => other,
         }
     }
 

@@ -35,7 +35,7 @@ impl BytesQueue {
             // Each end is followed by one more look: for what was put between the look and the closing, or while time ran out.
             if w.is_closed() {
                 last = Some(true);
-            } else if (!self.spin(w) || deadline.is_over()) && !sleep(w, &mut nap, deadline) {
+            } else if (!self.spin(w) || deadline.is_over()) && !self.sleep(w, &mut nap, deadline) {
                 last = Some(false);
             }
         }
@@ -58,17 +58,26 @@ impl BytesQueue {
         self.0.looks.store((looks / 2).max(*LOOKS.start()), Ordering::Relaxed);
         false
     }
-}
 
-/// Sleeps until something may have come. False: time is up.
-#[cold]
-fn sleep(w: Words<'_>, nap: &mut Nap, deadline: Deadline) -> bool {
-    let Some(time) = deadline.left(nap.next()) else { return false };
-    let announced = wait::announce(w.data());
-    if !get::looks_ready(w) {
-        wait::sleep(w.shm, w.data(), announced, time);
+    /// Sleeps until something may have come. False: time is up.
+    #[cold]
+    fn sleep(&self, w: Words<'_>, nap: &mut Nap, deadline: Deadline) -> bool {
+        let Some(time) = deadline.left(nap.next()) else { return false };
+        let announced = wait::announce(w.data());
+        if !get::looks_ready(w) {
+            wait::sleep(w.shm, w.data(), announced, time);
+        }
+        self.sweep_now_and_then(nap);
+        true
     }
-    true
+
+    /// What is waited for may be held by somebody who died with nobody to notice: a message on a lease, memory.
+    pub(super) fn sweep_now_and_then(&self, nap: &Nap) {
+        if nap.is_long() {
+            // Damaged memory is told by the call that meets it.
+            let _ = self.fabric().sweep();
+        }
+    }
 }
 
 /// After a getter left the lock: putters that wait for room, and getters for what is left behind, are woken.

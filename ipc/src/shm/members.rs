@@ -289,16 +289,25 @@ impl Deadline {
 }
 
 /// The lengths of one waiter's sleeps: 1 ms, doubling to 50 ms. Nobody sleeps longer without looking again.
-pub(crate) struct Nap(Duration);
+pub(crate) struct Nap {
+    time: Duration,
+    count: u32,
+}
 
 impl Nap {
     pub(crate) fn new() -> Nap {
-        Nap(Duration::from_millis(1))
+        Nap { time: Duration::from_millis(1), count: 0 }
     }
 
     pub(crate) fn next(&mut self) -> Duration {
-        let now = self.0;
-        self.0 = (now * 2).min(Duration::from_millis(50));
+        let now = self.time;
+        self.time = (now * 2).min(Duration::from_millis(50));
+        self.count = self.count.wrapping_add(1);
         now
+    }
+
+    /// True about once a second: a long sleeper then looks whether somebody died unnoticed.
+    pub(crate) fn is_long(&self) -> bool {
+        self.count.is_multiple_of(20)
     }
 }
