@@ -20,7 +20,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::get::{Front, Getter};
+use super::get::{self, Front, Getter};
 use super::layout::Words;
 use super::message::Message;
 use super::put;
@@ -239,6 +239,25 @@ pub(crate) fn acknowledge(getter: &Getter<'_>, entry: Entry<'_>) -> Result<()> {
         entry.state()?.store(FREE, Ordering::Release);
         getter.discard(chunk);
     } else {
+        entry.state()?.store(FREE, Ordering::Release);
+    }
+    Ok(())
+}
+
+/// The queue ended while `me` had a message on lease: its chunk (0: none) is `me`'s, or still the queue's where the ending was cut short before it came to this
+/// entry; it goes either way, so that the ending when it is repeated does not give it to a holder who is done with it.
+pub(crate) fn let_go(w: Words<'_>, entry: u64, chunk: u64, me: Owner) -> Result<()> {
+    let _guard = get::lock(w)?;
+    let entry = Entry::at(w, entry)?;
+    // With another birth the header is another queue's, and so is the entry.
+    let cut_short = w.birth().load(Ordering::Acquire) == 0 && entry.is_leased_to(me)?;
+    if chunk != 0 {
+        let chunk = w.shm.chunk(chunk)?;
+        if !w.shm.free(chunk, Cell::private(me)) && cut_short {
+            w.shm.free(chunk, Cell::held(w.id.offset));
+        }
+    }
+    if cut_short {
         entry.state()?.store(FREE, Ordering::Release);
     }
     Ok(())

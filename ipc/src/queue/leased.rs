@@ -7,7 +7,6 @@ use super::get::Getter;
 use super::lease::{self, Entry};
 use super::message::Message;
 use crate::error::{Error, ErrorKind, Result};
-use crate::heap::cell::Cell;
 use crate::shm::Owner;
 use crate::sync::wait;
 
@@ -66,10 +65,7 @@ impl Lease {
         let w = self.queue.words();
         let getter = match Getter::enter(w) {
             Err(error) if error.kind() == ErrorKind::Gone => {
-                // The queue ended meanwhile; it left us the chunk.
-                if self.chunk != 0 {
-                    shm.free(shm.chunk(self.chunk)?, Cell::private(self.me));
-                }
+                lease::let_go(w, self.entry, self.chunk, self.me)?;
                 return Err(error);
             }
             other => other?,

@@ -1,0 +1,93 @@
+//! What the modules share: small fabrics, peers that inherit one, and how errors are looked at.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use polyproc_ipc::{Error, ErrorKind, Fabric, Report};
+use polyproc_testkit::peer::{Builder, Peer};
+
+/// Longer than anything takes on a slow and busy machine.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// Long enough that a wait by it is a wait.
+pub(crate) const SHORT: Duration = Duration::from_millis(20);
+/// The number under which a peer inherits the fabric.
+const HANDED: i32 = 40;
+
+/// A private fabric that is never large.
+pub(crate) fn small() -> Fabric {
+    capped(64 << 20)
+}
+
+/// A private fabric with this cap.
+pub(crate) fn capped(cap: u64) -> Fabric {
+    Fabric::builder().cap(cap).private().expect("a private fabric")
+}
+
+/// A peer that inherits `fabric`.
+pub(crate) fn peer_in<'a>(fabric: &'a Fabric, role: &str) -> Builder<'a> {
+    Peer::builder(role).fd(fabric.descriptor(), HANDED)
+}
+
+/// In a peer: the fabric that it inherited.
+pub(crate) fn inherited() -> Fabric {
+    let file = OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{HANDED}")).expect("the inherited descriptor");
+    Fabric::attach(OwnedFd::from(file)).expect("the inherited fabric")
+}
+
+/// Runs `role` in a peer with `dir` as its runtime directory, to its end.
+pub(crate) fn play(role: &str, dir: &Path) {
+    let mut peer = Peer::builder(role).arg("POLYPROC_DIR", dir.to_str().expect("a path of text")).start();
+    let status = peer.wait(LONG * 2);
+    assert!(status.success(), "{role}: {status}");
+}
+
+/// The kind of a call's error.
+///
+/// # Panics
+/// If there was none.
+#[track_caller]
+pub(crate) fn kind<T>(result: Result<T, impl Into<Error>>) -> ErrorKind {
+    match result {
+        Ok(_) => panic!("an error was expected"),
+        Err(error) => error.into().kind(),
+    }
+}
+
+/// The checker's report, which must name no problem.
+#[track_caller]
+pub(crate) fn whole(fabric: &Fabric) -> Report {
+    let report = fabric.check().expect("a segment that can be walked");
+    assert!(report.is_whole(), "{:#?}", report.problems);
+    report
+}
+
+/// The file behind `fabric`, by an opening of its own.
+pub(crate) fn reopened(fabric: &Fabric) -> File {
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", fabric.descriptor().as_raw_fd());
+    OpenOptions::new().read(true).write(true).open(path).expect("the memory of a fabric")
+}
+
+/// Numbers that look random and follow from a seed (splitmix64).
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end.max(1)
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len() as u64) as usize]
+    }
+}

@@ -1,0 +1,45 @@
+//! Kills a member at every instruction of every operation, and asks each time whether the survivors find the fabric whole.
+//!
+//! | module | operations |
+//! | --- | --- |
+//! | `scene` | what all share: fresh fabrics, numbered messages, the judgement |
+//! | `lock` | acquire, release, take over from the dead, with a waiter |
+//! | `put`, `get` | the two sides of a queue, close |
+//! | `lease` | lease, acknowledge, give back, lease again, reclaim |
+//! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
+//! | `members` | join, leave, sweep |
+//! | `objects` | making and destroying |
+//! | `repair` | two deaths: the second while it repairs what the first left |
+//!
+//! A run of `cargo test` takes a sample of each operation's instructions. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`), and
+//! `POLYPROC_KILL_TURN` (0, 1 or 2) shifts in which order survivors sweep, use the object, and reshape the heap.
+
+mod get;
+mod heap;
+mod lease;
+mod lock;
+mod members;
+mod objects;
+mod put;
+mod repair;
+mod scene;
+
+use std::process::ExitCode;
+
+use polyproc_testkit::leak::Watch;
+use polyproc_testkit::step::Table;
+
+fn main() -> ExitCode {
+    let before = Watch::new().take();
+    let mut table = Table::from_args();
+    lock::run(&mut table);
+    put::run(&mut table);
+    get::run(&mut table);
+    lease::run(&mut table);
+    heap::run(&mut table);
+    members::run(&mut table);
+    objects::run(&mut table);
+    repair::run(&mut table);
+    before.assert_same();
+    table.finish()
+}
