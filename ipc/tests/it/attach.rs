@@ -116,7 +116,7 @@ fn a_shortened_heap_is_corrupt_where_it_is_used() {
         let fabric = capped(8 << 20);
         let queue = BytesQueue::create(&fabric, "queue", 0).unwrap();
         for _ in 0..20 {
-            queue.put(&[1; 100_000]).unwrap();
+            queue.put(&vec![1; 100_000]).unwrap();
         }
         let copy = copy(&fabric, &dir.path().join("copy"));
         let len = copy.metadata().unwrap().len();

@@ -61,7 +61,7 @@ fn put_many_tells_how_many_went_in() {
             let done = queue.put_many(&slices).unwrap();
             assert!(done > 0 && done < 5000);
             assert_eq!(queue.len(), done);
-            assert_eq!(kind(queue.put_many(&[&[0; 1 << 20]])), ErrorKind::OutOfMemory);
+            assert_eq!(kind(queue.put_many(&[&vec![0; 1 << 20]])), ErrorKind::OutOfMemory);
             for message in &messages[..done] {
                 assert!(*queue.get().unwrap() == **message);
             }

@@ -11,7 +11,7 @@ use polyproc_testkit::watchdog::{Watchdog, watchdog};
 
 use crate::common::{LONG, SHORT, capped, kind, play, whole};
 
-/// Runs `body` in a forked child, which then ends at once without any destructor; 0 if it went well.
+/// Runs `body` (which should move nothing: it is dropped here too) in a forked child, which then ends at once without any destructor; 0 if it went well.
 fn in_child(body: impl FnOnce()) -> libc::pid_t {
     // SAFETY: the child runs test code in a process where no other thread does more than wait, and ends by _exit.
     match unsafe { libc::fork() } {
@@ -212,7 +212,9 @@ fn named() {
         let fabric = Fabric::create("inherited").unwrap();
         let queue = Queue::<u32>::create(&fabric, "queue", 0).unwrap();
         drop(gone.take());
+        let mut held = Some((queue, fabric));
         in_child(|| {
+            let (queue, fabric) = held.take().unwrap();
             queue.put(&7).unwrap();
             std::io::Write::write_all(&mut &writer, b"1").unwrap();
             std::io::Read::read(&mut &go, &mut [0]).unwrap(); // until the whole scenario is done

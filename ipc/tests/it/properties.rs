@@ -69,7 +69,9 @@ proptest! {
             queue.put(b"the ring is there").unwrap();
             queue.get().unwrap();
             let before = whole(&fabric);
-            let (mut loans, mut queued, mut messages): (Vec<(Loan, u64, usize)>, Vec<(u64, usize)>, Vec<(Message, u64, usize)>) = Default::default();
+            let mut loans: Vec<(Loan, u64, usize)> = Vec::new();
+            let mut queued: Vec<(u64, usize)> = Vec::new();
+            let mut messages: Vec<(Message, u64, usize)> = Vec::new();
             let mut tag = 0;
             for act in acts {
                 tag += 1;

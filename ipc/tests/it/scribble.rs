@@ -270,7 +270,7 @@ fn fabric_units(word: &dyn Fn(usize) -> u64) -> u64 {
 }
 
 /// Whether a put without a time-out surely ends: a queue that was given a limit by the damage may well be full.
-fn never_full(queue: &&BytesQueue) -> bool {
+fn never_full(queue: &BytesQueue) -> bool {
     queue.capacity().is_none()
 }
 
@@ -283,13 +283,13 @@ const ACTS: &[Act] = &[
     ("put very large", |w| drop(w.chunks.put_timeout(&vec![7; 100_000], MOMENT))),
     ("put too large", |w| drop(w.chunks.put_timeout(&vec![7; CAP as usize], MOMENT))),
     ("try_put", |w| w.queues().iter().for_each(|q| drop(q.try_put(&[1; 2000])))),
-    ("put_many", |w| [&w.rings, &w.chunks].into_iter().filter(never_full).for_each(|q| drop(q.put_many(&[b"a", &[2; 3000], b"", &[3; 500]])))),
+    ("put_many", |w| [&w.rings, &w.chunks].into_iter().filter(|q| never_full(q)).for_each(|q| drop(q.put_many(&[b"a", &[2; 3000], b"", &[3; 500]])))),
     ("put_quiet", |w| {
-        drop(Some(&w.rings).filter(never_full).map(|q| q.put_quiet(b"quiet")));
+        drop(Some(&w.rings).filter(|q| never_full(q)).map(|q| q.put_quiet(b"quiet")));
         w.rings.wake();
     }),
     ("put typed", |w| {
-        drop(Some(w.typed.bytes()).filter(never_full).map(|_| w.typed.put_many(&[(3, "three".into())])));
+        drop(Some(w.typed.bytes()).filter(|q| never_full(q)).map(|_| w.typed.put_many(&[(3, "three".into())])));
         drop(w.typed.try_put(&(4, "four".into())));
     }),
     ("get", |w| w.queues().iter().for_each(|q| (0..3).for_each(|_| drop(q.get_timeout(MOMENT))))),
@@ -308,7 +308,7 @@ const ACTS: &[Act] = &[
     ("read messages", |w| w.messages.iter().for_each(|m| drop((m.to_vec(), m.codec(), m.is_shared())))),
     ("drop message", |w| drop(w.messages.pop())),
     ("put loan", |w| {
-        if never_full(&&w.chunks)
+        if never_full(&w.chunks)
             && let Some(mut loan) = w.loans.pop()
         {
             loan.fill(9);

@@ -278,8 +278,9 @@ pub(crate) fn one_dead(fabric: &Fabric, what: impl FnOnce()) {
     });
 }
 
-/// The first operation's kills came in the order of its steps: all of `earlier` before any of `later`.
+/// More steps, more done: all of `earlier` came before any of `later`. (Of victims that went another way the number says nothing.)
 pub(crate) fn assert_in_order(row: &Row, earlier: &str, later: &str) {
     let (last, first) = (row.points_of(earlier).iter().max(), row.points_of(later).iter().min());
-    assert!(last.is_none() || first.is_none() || last < first, "{}: \"{earlier}\" at {last:?} and \"{later}\" at {first:?} already", row.operation);
+    let in_order = last.is_none() || first.is_none() || last < first;
+    assert!(in_order || row.strayed > 0, "{}: \"{earlier}\" at {last:?} and \"{later}\" at {first:?} already", row.operation);
 }
