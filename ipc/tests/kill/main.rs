@@ -32,6 +32,7 @@ use polyproc_testkit::step::Table;
 fn main() -> ExitCode {
     let before = Watch::new().take();
     let mut table = Table::from_args();
+    scene::warm_up();
     lock::run(&mut table);
     put::run(&mut table);
     get::run(&mut table);

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, ErrorKind, Fabric, Report};
+use polyproc_ipc::{Acquired, BytesQueue, ErrorKind, Fabric, Lock, Report};
 use polyproc_testkit::step::{Case, Mark, Point, Row, Table};
 
 /// Small enough that a reshaping of the whole heap is cheap.
@@ -267,6 +267,16 @@ pub(crate) fn judged(table: &mut Table, case: Case, setup: &dyn Fn(&Fabric) -> B
         },
         |scene, point| verdict.judge(scene, point),
     )
+}
+
+/// Waits for a lock once, so that what the library finds out at its first wait (how many processors there are) is known in every victim, and not stepped through in
+/// the first one only.
+pub(crate) fn warm_up() {
+    let fabric = fabric();
+    let lock = Lock::new(&fabric).expect("a lock");
+    one_dead(&fabric, || assert_eq!(lock.acquire(None).unwrap(), Acquired::Clean));
+    assert_eq!(lock.acquire(None).unwrap(), Acquired::OwnerDied);
+    lock.destroy().expect("the destruction of the lock");
 }
 
 /// A member that did `what` and was killed.
