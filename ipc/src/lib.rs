@@ -30,10 +30,13 @@
 
 #![deny(missing_docs)]
 
+mod cells;
 pub mod codec;
+mod dict;
 mod error;
 mod fabric;
 mod heap;
+mod list;
 mod objects;
 mod queue;
 mod shm;

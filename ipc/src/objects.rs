@@ -34,7 +34,7 @@ const NAME_AT: usize = 64;
 /// Longest name of an object, in bytes.
 pub(crate) const MAX_NAME: usize = 128;
 
-/// What an object is.
+/// What an object is. The numbers are in shared memory and in tickets; they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u64)]
@@ -43,18 +43,62 @@ pub enum Kind {
     Lock = 1,
     /// [`Queue`](crate::Queue) and [`BytesQueue`](crate::BytesQueue).
     Queue = 2,
+    /// A lock that its thread may take again.
+    RLock = 3,
+    /// A semaphore, bounded or not.
+    Semaphore = 4,
+    /// A condition with its lock.
+    Condition = 5,
+    /// An event.
+    Event = 6,
+    /// A barrier.
+    Barrier = 7,
+    /// A lock for many readers or one writer.
+    RwLock = 8,
+    /// One typed cell.
+    Value = 9,
+    /// A row of typed cells.
+    Array = 10,
+    /// A dict.
+    Dict = 11,
+    /// A list.
+    List = 12,
+    /// A set: a dict without values.
+    Set = 13,
+    /// A namespace: a dict whose keys are names.
+    Namespace = 14,
 }
 
 impl Kind {
     /// Kinds that a layout has room for.
     const ALL: usize = 64;
 
+    /// Every kind with the word by which sentences speak of it, in the order of the numbers.
+    const WORDS: [(Kind, &'static str); 14] = [
+        (Kind::Lock, "lock"),
+        (Kind::Queue, "queue"),
+        (Kind::RLock, "rlock"),
+        (Kind::Semaphore, "semaphore"),
+        (Kind::Condition, "condition"),
+        (Kind::Event, "event"),
+        (Kind::Barrier, "barrier"),
+        (Kind::RwLock, "rwlock"),
+        (Kind::Value, "value"),
+        (Kind::Array, "array"),
+        (Kind::Dict, "dict"),
+        (Kind::List, "list"),
+        (Kind::Set, "set"),
+        (Kind::Namespace, "namespace"),
+    ];
+
     pub(crate) fn from_number(number: u64) -> Option<Kind> {
-        match number {
-            1 => Some(Kind::Lock),
-            2 => Some(Kind::Queue),
-            _ => None,
-        }
+        let (kind, _) = Kind::WORDS.get(usize::try_from(number.checked_sub(1)?).ok()?)?;
+        Some(*kind)
+    }
+
+    /// The word by which sentences speak of this kind.
+    pub(crate) fn word(self) -> &'static str {
+        Kind::WORDS[self as usize - 1].1
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Fabric;
+use super::kinds::ops;
 use crate::error::Result;
 use crate::heap;
 use crate::objects::Kind;
-use crate::queue;
 use crate::sync::guard::Guard;
 
 /// What [`Fabric::check`] found.
@@ -45,12 +45,12 @@ impl Report {
     }
 }
 
-/// Holds the directory, then every queue's two locks, then the heap's, while it looks: the picture is of one instant.
+/// Holds the directory, then every object's locks, then the heap's, while it looks: the picture is of one instant.
 pub(super) fn check(fabric: &Fabric) -> Result<Report> {
     let shm = fabric.shm();
     let directory = fabric.directory()?;
     let mut report = Report::default();
-    let mut guards: Vec<[Guard<'_>; 2]> = Vec::new();
+    let mut guards: Vec<Guard<'_>> = Vec::new();
     let mut expected: HashMap<u64, u64> = HashMap::new();
     let mut expect = |problems: &mut Vec<String>, chunk: u64, object: u64| {
         if let Some(other) = expected.insert(chunk, object) {
@@ -68,14 +68,14 @@ pub(super) fn check(fabric: &Fabric) -> Result<Report> {
         }
         expect(&mut report.problems, object.offset, object.offset);
         match Kind::from_number(object.kind()) {
-            Some(Kind::Queue) => {
-                let (locks, chunks) = queue::hold(shm, object)?;
-                guards.push(locks);
-                for chunk in chunks {
+            Some(kind) => {
+                let Some(hold) = ops(kind).hold else { continue };
+                let held = hold(shm, *object)?;
+                guards.extend(held.guards);
+                for chunk in held.chunks {
                     expect(&mut report.problems, chunk, object.offset);
                 }
             }
-            Some(Kind::Lock) => {}
             None => report.problems.push(format!("object {:#x} is of unknown kind {}", object.offset, object.kind())),
         }
     }

@@ -1,14 +1,15 @@
 //! What every object handle is made of: the fabric, which object, and whether it goes with this handle.
 #![allow(unsafe_code)]
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Fabric;
 use super::ticket::Ticket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::objects::{self, Header, Kind, ObjectId};
 use crate::shm::view::Pinned;
-use crate::shm::{Fixed, Shm, Span};
+use crate::shm::{Deadline, Fixed, Nap, Shm, Span};
+use crate::sync::wait;
 use crate::sys;
 
 /// A handle's inside. Clones of the public handle share one.
@@ -119,6 +120,39 @@ impl Handle {
         if self.fabric.directory()?.remove(self.id)? { Ok(()) } else { Err(gone(kind)) }
     }
 
+    /// Tries until there is something or time is up (`None`), asleep on `word` in between. `ready` is a look without any lock that must not miss anything: while it says no,
+    /// `attempt` is not called again but once per nap. Whoever makes the change calls [`wake`](crate::sync::wait::wake) on `word` after it. Spins a little before the first sleep.
+    pub(crate) fn until<T>(
+        &self,
+        word: &AtomicU32,
+        deadline: Deadline,
+        ready: impl Fn() -> bool,
+        mut attempt: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let mut nap = Nap::new();
+        loop {
+            if let Some(found) = attempt()? {
+                return Ok(Some(found));
+            }
+            if deadline.is_over() {
+                return Ok(None);
+            }
+            if nap.is_first() && spin(&ready) {
+                nap.next();
+                continue;
+            }
+            let Some(time) = deadline.left(nap.next()) else { continue };
+            let announced = wait::announce(word);
+            if !ready() {
+                wait::sleep(self.shm(), word, announced, time);
+            }
+            if nap.is_long() {
+                // What is waited for may be held by somebody who died with nobody to notice. Damaged memory is told by the call that meets it.
+                let _ = self.fabric.sweep();
+            }
+        }
+    }
+
     /// The object's name, or how to speak of one that has none.
     pub(crate) fn label(&self) -> String {
         match Header::at(self.shm(), self.id.offset).and_then(Header::name) {
@@ -126,6 +160,17 @@ impl Handle {
             _ => format!("#{}", self.id.birth),
         }
     }
+}
+
+/// Looks for some microseconds whether it is so.
+fn spin(ready: &impl Fn() -> bool) -> bool {
+    const LOOKS: u32 = 24;
+    const BEATS: u32 = 40;
+    sys::can_spin()
+        && (0..LOOKS).any(|_| {
+            (0..BEATS).for_each(|_| sys::pause());
+            ready()
+        })
 }
 
 /// The answer of every operation on an object that was destroyed.
@@ -149,12 +194,54 @@ impl Drop for Handle {
     }
 }
 
-impl Kind {
-    /// The word by which sentences speak of this kind.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Kind::Lock => "lock",
-            Kind::Queue => "queue",
+/// What every object's public handle has in common. The type is a struct with `fn handle(&self) -> &Handle` and `fn of(Handle) -> Self`.
+macro_rules! shared_object {
+    ($name:ident, $kind:expr, $size:expr, $word:literal) => {
+        impl $name {
+            #[doc = concat!("The ", $word, " that a ticket leads to.")]
+            pub fn from_ticket(ticket: &$crate::fabric::Ticket) -> $crate::error::Result<$name> {
+                Ok($name::of($crate::fabric::handle::Handle::from_ticket(ticket, $kind, $size)?))
+            }
+
+            #[doc = concat!("How another process attaches to this ", $word, ". From now on it belongs to the fabric and lives until destroyed.")]
+            pub fn ticket(&self) -> $crate::fabric::Ticket {
+                self.handle().ticket($kind)
+            }
+
+            #[doc = concat!("A ticket for a child or another process that will not outlive this handle: the ", $word, " still goes with its maker's last handle, or with its")]
+            /// maker's death. Who uses it after that gets [`ErrorKind::Gone`](crate::ErrorKind::Gone).
+            pub fn lend(&self) -> $crate::fabric::Ticket {
+                self.handle().lend($kind)
+            }
+
+            #[doc = concat!("Destroys the ", $word, ". Whoever waits for it or uses it from then on gets [`ErrorKind::Gone`](crate::ErrorKind::Gone).")]
+            pub fn destroy(&self) -> $crate::error::Result<()> {
+                self.handle().destroy($kind)
+            }
+
+            #[doc = concat!("The fabric that the ", $word, " lives in.")]
+            pub fn fabric(&self) -> &$crate::fabric::Fabric {
+                self.handle().fabric()
+            }
         }
-    }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{} {}", stringify!($name), self.handle().label())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.ticket().serialize(serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                $name::from_ticket(&$crate::fabric::Ticket::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
+pub(crate) use shared_object;

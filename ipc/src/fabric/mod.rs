@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `names` | how unrelated programs find a named fabric, and what is left when they die |
 //! | `handle` | what every object handle is made of |
+//! | `kinds` | what each kind of object does when it, or a member, goes |
 //! | `ticket` | how an object is named outside the segment |
 //! | `check` | the checker: accounts for every chunk |
 
 mod check;
 pub(crate) mod handle;
+pub(crate) mod kinds;
 mod names;
 mod ticket;
 
@@ -25,7 +27,8 @@ use crate::objects::{Directory, Header, Kind, ObjectId, check_name};
 use crate::shm::layout::at;
 use crate::shm::{Member, Members, OnJoin, Owner, Segment, Shm};
 use crate::sync::guard::Guard;
-use crate::{queue, sync, sys};
+use crate::sys;
+use kinds::{Parting, ops};
 use names::{Found, NameDir, NameLock};
 
 /// One shared world: memory, a table of member processes, and a directory of named objects. A cheap handle; clones are the same fabric.
@@ -189,9 +192,7 @@ impl Fabric {
             directory.remove_all_of(owner)?;
             let objects = directory.all().collect::<Result<Vec<_>>>()?;
             drop(directory); // a header stays one of its kind, whatever happens to its object
-            for object in objects.into_iter().filter(|object| object.kind() == Kind::Queue as u64) {
-                queue::outlive(shm, object, owner)?;
-            }
+            outlive(shm, &objects, owner, Parting::Died)?;
             shm.free_all_of(owner)?;
             shm.free_slot(owner);
             swept += 1;
@@ -354,6 +355,9 @@ impl Drop for Inner {
         let Some(me) = self.shm.me_if_joined() else { return };
         if let Ok(mut directory) = Directory::lock(&self.shm, quiesce) {
             let _ = directory.remove_all_of(me);
+            let objects: Result<Vec<_>> = directory.all().collect();
+            drop(directory);
+            let _ = objects.and_then(|objects| outlive(&self.shm, &objects, me, Parting::Left));
         }
         let _ = self.shm.free_all_of(me);
         self.shm.leave(me);
@@ -425,8 +429,15 @@ fn stored_name(segment: &Segment) -> Result<Option<String>> {
 
 /// What each kind does before its object may go.
 fn quiesce(shm: &Shm, kind: Kind, object: Header<'_>) -> Result<()> {
-    match kind {
-        Kind::Lock => sync::quiesce_lock(shm, object),
-        Kind::Queue => queue::quiesce(shm, object),
+    (ops(kind).quiesce)(shm, object)
+}
+
+/// Brings every object past the death or leave of a member. No lock is held but, in a sweep, the members table's.
+fn outlive(shm: &Shm, objects: &[Header<'_>], gone: Owner, parting: Parting) -> Result<()> {
+    for object in objects {
+        if let Some(outlive) = Kind::from_number(object.kind()).and_then(|kind| ops(kind).outlive) {
+            outlive(shm, *object, gone, parting)?;
+        }
     }
+    Ok(())
 }

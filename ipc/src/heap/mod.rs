@@ -116,6 +116,19 @@ impl Shm {
         }
     }
 
+    /// Frees the chunk that `word` names if its cell says `from`, and clears the word: cell -> PRIVATE(me), word := 0, cell -> FREE. So no word that a repair reads ever names a free
+    /// chunk, which might be reshaped or be another's by then. (A sweep frees what is PRIVATE to the dead: it has every object repaired first.)
+    pub(crate) fn give_back(&self, word: &AtomicU64, from: Cell, me: Owner) -> Result<()> {
+        let chunk = self.chunk(word.load(Ordering::Acquire))?;
+        let mine = Cell::private(me);
+        let ours = chunk.change(from, mine);
+        word.store(0, Ordering::Release);
+        if ours {
+            self.free(chunk, mine);
+        }
+        Ok(())
+    }
+
     /// Gives back every chunk that this (dead or leaving) process holds; how many.
     pub(crate) fn free_all_of(&self, owner: Owner) -> Result<u64> {
         let from = Cell::private(owner);

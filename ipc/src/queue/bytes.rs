@@ -1,11 +1,8 @@
 //! `BytesQueue`: the queue as every language sees it, messages being bytes. Waits here, never while a lock is held.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::get::Getter;
 use super::layout::{KEEP_DEAD_LEASES, Mark, SIZE, Words};
@@ -16,8 +13,8 @@ use super::ring::{INLINE, Payload, Ring};
 use super::{get, put, waiting};
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fabric::handle::{Handle, How, gone};
-use crate::fabric::{Fabric, Ticket};
+use crate::fabric::Fabric;
+use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::objects::Kind;
 use crate::shm::{Deadline, Nap, Owner};
 use crate::sync::wait;
@@ -90,27 +87,6 @@ impl BytesQueue {
     /// Opens the queue of this name, or makes it. The capacity of one that exists stays as it is.
     pub fn open_or_create(fabric: &Fabric, name: &str, capacity: usize) -> Result<BytesQueue> {
         BytesQueue::get_by(fabric, How::OpenOrCreate(name), capacity, 0)
-    }
-
-    /// The queue that a ticket leads to.
-    pub fn from_ticket(ticket: &Ticket) -> Result<BytesQueue> {
-        Ok(BytesQueue::of(Handle::from_ticket(ticket, Kind::Queue, SIZE)?))
-    }
-
-    /// How another process attaches to this queue. From now on it belongs to the fabric and lives until [destroyed](BytesQueue::destroy).
-    pub fn ticket(&self) -> Ticket {
-        self.0.handle.ticket(Kind::Queue)
-    }
-
-    /// A ticket for a child or another process that will not outlive this handle: the queue still goes with its maker's last handle, or with its maker's death.
-    /// Who uses it after that gets [`ErrorKind::Gone`].
-    pub fn lend(&self) -> Ticket {
-        self.0.handle.lend(Kind::Queue)
-    }
-
-    /// Destroys the queue and all that is in it. Whoever uses it from then on gets [`ErrorKind::Gone`], those who wait at the moment too.
-    pub fn destroy(&self) -> Result<()> {
-        self.0.handle.destroy(Kind::Queue)
     }
 
     /// Puts a message; waits while the queue is full.
@@ -271,11 +247,6 @@ impl BytesQueue {
         self.words_if_here().is_none_or(Words::is_closed)
     }
 
-    /// The fabric that the queue lives in.
-    pub fn fabric(&self) -> &Fabric {
-        self.0.handle.fabric()
-    }
-
     fn get_by(fabric: &Fabric, how: How<'_>, capacity: usize, flags: u64) -> Result<BytesQueue> {
         let handle = Handle::get(fabric, Kind::Queue, how, SIZE, |_, body| {
             body.u64(0)?.store(capacity as u64, Ordering::Relaxed);
@@ -284,6 +255,10 @@ impl BytesQueue {
             Ok(())
         })?;
         Ok(BytesQueue::of(handle))
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.0.handle
     }
 
     fn of(handle: Handle) -> BytesQueue {
@@ -470,20 +445,4 @@ pub(super) fn timeout_is(kind: ErrorKind) -> impl Fn(Error) -> Error {
     move |error| if error.kind() == ErrorKind::Timeout { Error::new(kind, error.to_string().replace(" within the time given", "")) } else { error }
 }
 
-impl fmt::Debug for BytesQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "queue {}", self.0.handle.label())
-    }
-}
-
-impl Serialize for BytesQueue {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.ticket().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for BytesQueue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<BytesQueue, D::Error> {
-        BytesQueue::from_ticket(&Ticket::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
+shared_object!(BytesQueue, Kind::Queue, SIZE, "queue");

@@ -231,7 +231,7 @@ pub(crate) fn retire(w: Words<'_>, ring: Ring<'_>, next: u64, me: Owner) -> Resu
     }
     w.retiring().store(ring.offset, Ordering::Release);
     w.head_ring().store(next, Ordering::Release);
-    put::give_back(w, w.retiring(), Cell::held(w.id.offset), me)
+    w.shm.give_back(w.retiring(), Cell::held(w.id.offset), me)
 }
 
 /// Ends a queue that is about to be destroyed: nobody puts or gets from now on, and all that it held is given back but its lease entries, which stay with the
@@ -280,7 +280,7 @@ fn repair(w: Words<'_>, me: Owner) -> Result<()> {
             chunk.change(claimed, held);
             w.taking().store(0, Ordering::Release);
         } else {
-            put::give_back(w, w.taking(), claimed, me)?;
+            w.shm.give_back(w.taking(), claimed, me)?;
         }
     }
     lease::repair(w, ring, me)?;

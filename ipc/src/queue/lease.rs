@@ -23,7 +23,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::get::{self, Front, Getter};
 use super::layout::Words;
 use super::message::Message;
-use super::put;
 use super::ring::{INLINE, Record, Ring};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
@@ -348,7 +347,7 @@ pub(crate) fn repair(w: Words<'_>, ring: Option<Ring<'_>>, me: Owner) -> Result<
         if w.leases().load(Ordering::Acquire) == linking {
             w.linking().store(0, Ordering::Release);
         } else {
-            put::give_back(w, w.linking(), Cell::held(w.id.offset), me)?;
+            w.shm.give_back(w.linking(), Cell::held(w.id.offset), me)?;
         }
     }
     let leasing = w.leasing().load(Ordering::Acquire);

@@ -38,10 +38,10 @@ pub use message::{Loan, Message};
 
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fabric::kinds::{Held, Ops, Parting};
 use crate::fabric::{Fabric, Ticket};
 use crate::objects::{Header, ObjectId};
 use crate::shm::{Deadline, Owner, Shm};
-use crate::sync::guard::Guard;
 use crate::sync::wait;
 use layout::Words;
 use ring::{Record, Ring};
@@ -290,8 +290,11 @@ impl<'de, T> Deserialize<'de> for Queue<T> {
     }
 }
 
+/// What queues do in the fabric.
+pub(crate) const OPS: Ops = Ops { quiesce, outlive: Some(outlive), hold: Some(hold) };
+
 /// Ends a queue that is about to be destroyed; may be repeated.
-pub(crate) fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
+fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
     let w = Words::of(shm, ObjectId { offset: object.offset, birth: 0 })?;
     get::end(w)?;
     wait::wake(w.data(), u32::MAX);
@@ -301,7 +304,10 @@ pub(crate) fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
 
 /// Brings a queue past the death of a member, before the sweep frees what that one held: repairs both sides if they need it, so that no word of theirs names a chunk that
 /// is about to be free; and gives the dead one's leases back to the front, unless the queue keeps them for whoever reclaims them.
-pub(crate) fn outlive(shm: &Shm, object: Header<'_>, dead: Owner) -> Result<()> {
+fn outlive(shm: &Shm, object: Header<'_>, dead: Owner, parting: Parting) -> Result<()> {
+    if parting == Parting::Left {
+        return Ok(()); // no handle, so no lease: a lease keeps its queue, and that the fabric
+    }
     let w = Words::of(shm, ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) })?;
     let guard = get::lock(w)?;
     drop(put::lock(w)?);
@@ -318,9 +324,9 @@ pub(crate) fn outlive(shm: &Shm, object: Header<'_>, dead: Owner) -> Result<()> 
 }
 
 /// Both locks of a queue, for the checker, and the chunks that the queue ought to hold besides its own.
-pub(crate) fn hold<'a>(shm: &'a Shm, object: &Header<'_>) -> Result<([Guard<'a>; 2], Vec<u64>)> {
+fn hold<'a>(shm: &'a Shm, object: Header<'a>) -> Result<Held<'a>> {
     let w = Words::of(shm, ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) })?;
-    let guards = [get::lock(w)?, put::lock(w)?];
+    let guards = vec![get::lock(w)?, put::lock(w)?];
     let mut chunks = lease::chunks(w)?;
     let mut at = w.head_ring().load(Ordering::Acquire);
     let mut rings = HashSet::new();
@@ -349,5 +355,5 @@ pub(crate) fn hold<'a>(shm: &'a Shm, object: &Header<'_>) -> Result<([Guard<'a>;
         }
         at = ring.next()?.load(Ordering::Acquire);
     }
-    Ok((guards, chunks))
+    Ok(Held { guards, chunks })
 }

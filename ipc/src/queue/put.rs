@@ -11,7 +11,7 @@
 //! **Giving back** a chunk that one of these words names: cell -> PRIVATE(me), the word := none, cell -> FREE. So no such word ever names a free chunk, which might be
 //! reshaped or be another's by the time a repair reads it. (A sweep frees what is PRIVATE to the dead: it passes through both locks of every queue first.)
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::layout::{Mark, Words};
 use super::ring::{FIRST_RING, LARGEST_RING, Payload, Ring};
@@ -191,18 +191,6 @@ fn grow<'a>(w: Words<'a>, guard: &Guard<'_>, old: Option<Ring<'a>>, count: u32) 
     Ring::at(w.shm, chunk.offset)
 }
 
-/// Frees the chunk that `word` names if its cell says `from`, and clears the word: see the top of this file.
-pub(crate) fn give_back(w: Words<'_>, word: &AtomicU64, from: Cell, me: Owner) -> Result<()> {
-    let chunk = w.shm.chunk(word.load(Ordering::Acquire))?;
-    let mine = Cell::private(me);
-    let ours = chunk.change(from, mine);
-    word.store(0, Ordering::Release);
-    if ours {
-        w.shm.free(chunk, mine);
-    }
-    Ok(())
-}
-
 /// Undoes or finishes what a dead putter (or a getter that held both locks) had begun. May be repeated.
 fn repair(w: Words<'_>, me: Owner) -> Result<()> {
     let held = Cell::held(w.id.offset);
@@ -214,7 +202,7 @@ fn repair(w: Words<'_>, me: Owner) -> Result<()> {
             w.tail_ring().store(growing, Ordering::Release);
             w.growing().store(0, Ordering::Release);
         } else {
-            give_back(w, w.growing(), held, me)?;
+            w.shm.give_back(w.growing(), held, me)?;
         }
     }
     let tail_ring = w.tail_ring().load(Ordering::Acquire);
@@ -224,7 +212,7 @@ fn repair(w: Words<'_>, me: Owner) -> Result<()> {
         if committed {
             w.putting().store(0, Ordering::Release);
         } else {
-            give_back(w, w.putting(), held, me)?;
+            w.shm.give_back(w.putting(), held, me)?;
         }
     }
     let retiring = w.retiring().load(Ordering::Acquire);
@@ -232,7 +220,7 @@ fn repair(w: Words<'_>, me: Owner) -> Result<()> {
         if w.head_ring().load(Ordering::Acquire) == retiring {
             w.retiring().store(0, Ordering::Release);
         } else {
-            give_back(w, w.retiring(), held, me)?;
+            w.shm.give_back(w.retiring(), held, me)?;
         }
     }
     if tail_ring != 0 {

@@ -306,6 +306,11 @@ impl Nap {
         now
     }
 
+    /// Whether nothing was slept yet.
+    pub(crate) fn is_first(&self) -> bool {
+        self.count == 0
+    }
+
     /// True about once a second: a long sleeper then looks whether somebody died unnoticed.
     pub(crate) fn is_long(&self) -> bool {
         self.count.is_multiple_of(20)

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::word::{self, Acquired};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fabric::handle::{Handle, How, gone};
-use crate::fabric::{Fabric, Ticket};
+use crate::fabric::Fabric;
+use crate::fabric::handle::{Handle, How, gone, shared_object};
+use crate::fabric::kinds::Ops;
 use crate::objects::{HEADER, Header, Kind};
 use crate::shm::{Deadline, Owner, Shm};
 
@@ -123,21 +122,6 @@ impl Lock {
         Lock::get(fabric, How::OpenOrCreate(name))
     }
 
-    /// The lock that a ticket leads to.
-    pub fn from_ticket(ticket: &Ticket) -> Result<Lock> {
-        Ok(Lock(Arc::new(Handle::from_ticket(ticket, Kind::Lock, SIZE)?)))
-    }
-
-    /// How another process attaches to this lock. From now on it belongs to the fabric and lives until [destroyed](Lock::destroy).
-    pub fn ticket(&self) -> Ticket {
-        self.0.ticket(Kind::Lock)
-    }
-
-    /// Destroys the lock. Whoever waits for it or uses it from then on gets [`ErrorKind::Gone`].
-    pub fn destroy(&self) -> Result<()> {
-        self.0.destroy(Kind::Lock)
-    }
-
     /// Acquires the lock, however long it takes.
     pub fn lock(&self) -> Result<LockGuard<'_>, LockError<LockGuard<'_>>> {
         self.guard(None)
@@ -187,9 +171,12 @@ impl Lock {
         (owner != Owner::NOBODY && self.0.shm().alive(owner)).then_some(owner)
     }
 
-    /// The fabric that the lock lives in.
-    pub fn fabric(&self) -> &Fabric {
-        self.0.fabric()
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0
+    }
+
+    pub(crate) fn of(handle: Handle) -> Lock {
+        Lock(Arc::new(handle))
     }
 
     fn get(fabric: &Fabric, how: How<'_>) -> Result<Lock> {
@@ -198,7 +185,7 @@ impl Lock {
             word::release(body.u64(WORD - HEADER)?);
             Ok(())
         })?;
-        Ok(Lock(Arc::new(handle)))
+        Ok(Lock::of(handle))
     }
 
     #[inline(always)]
@@ -259,26 +246,12 @@ impl std::fmt::Debug for LockGuard<'_> {
     }
 }
 
-impl std::fmt::Debug for Lock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Lock {}", self.0.label())
-    }
-}
+shared_object!(Lock, Kind::Lock, SIZE, "lock");
 
-impl Serialize for Lock {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.ticket().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Lock {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Lock, D::Error> {
-        Lock::from_ticket(&Ticket::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
+pub(crate) const OPS: Ops = Ops { quiesce, outlive: None, hold: None };
 
 /// Ends a lock: whoever acquires it from now on finds its birth 0 and gives it back.
-pub(crate) fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
+fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
     object.birth().store(0, Ordering::Release);
     // Waiters come up one after the other: each acquires, sees, releases. The holder's hold ends here.
     word::release(shm.segment.fixed::<SIZE>(object.offset)?.u64(WORD));

@@ -1,17 +1,24 @@
-//! Locks between processes. Uses bounded views and sleeping from `shm`; makes no system call of its own.
+//! Locks between processes, and the other things that processes wait for. Uses bounded views and sleeping from `shm`; makes no system call of its own.
 //!
 //! | file | idea |
 //! | --- | --- |
 //! | `word` | the lock word: owner and lock in one store, taken over from the dead |
 //! | `wait` | the wait word: sleeping until something changes, without a list of sleepers |
 //! | `guard` | the library's own lock: repair before use |
-//! | `lock` | the user's [`Lock`] |
+//! | `recursive` | a lock word that its thread may take again |
+//! | `lock`, `rlock`, `semaphore`, `rwlock`, `event`, `condition`, `barrier` | the users' objects |
 
+pub(crate) mod barrier;
+pub(crate) mod condition;
+pub(crate) mod event;
 pub(crate) mod guard;
-mod lock;
+pub(crate) mod lock;
+pub(crate) mod recursive;
+pub(crate) mod rlock;
+pub(crate) mod rwlock;
+pub(crate) mod semaphore;
 pub(crate) mod wait;
 pub(crate) mod word;
 
-pub(crate) use lock::quiesce as quiesce_lock;
 pub use lock::{Lock, LockError, LockGuard};
 pub use word::Acquired;

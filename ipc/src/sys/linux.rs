@@ -1,6 +1,7 @@
 //! The verbs of `sys` on Linux: memfd, fallocate, open-file-description locks, futex. Knows no object and no layout.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -44,6 +45,22 @@ pub(crate) fn reserve_file(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result<
 /// The file's length as the kernel knows it.
 pub(crate) fn file_len(fd: BorrowedFd<'_>) -> Result<u64> {
     rustix::fs::fstat(fd).map(|s| s.st_size as u64).map_err(|e| Error::os(e, "asking for the length of shared memory"))
+}
+
+/// This thread's number, of which no other thread of this process has the same.
+#[inline]
+pub(crate) fn thread_id() -> u32 {
+    thread_local! {
+        static KNOWN: Cell<(u64, u32)> = const { Cell::new((u64::MAX, 0)) };
+    }
+    let forks = super::forks();
+    let (of, id) = KNOWN.get();
+    if of == forks {
+        return id;
+    }
+    let id = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+    KNOWN.set((forks, id));
+    id
 }
 
 /// Device and inode: the same for every opening of one file.

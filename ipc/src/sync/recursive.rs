@@ -1,0 +1,113 @@
+//! A lock word that its thread may take again: the heart of `RLock`, and the default lock inside `Condition`, `Value` and `Array`.
+//!
+//! Three words on a line of 64 bytes, wherever an object has them:
+//!
+//! | offset | word | who may change it |
+//! | --- | --- | --- |
+//! | 0 | lock word (`word.rs`) | as there: its compare-and-swap is the commit of acquiring and of releasing |
+//! | 8 | thread: which thread of the owning process; 0: none | the holder: after it acquired, and to 0 before it releases |
+//! | 16 | depth: how often the holder has it | the holder |
+//!
+//! The thread's number has the owner's slot and generation mixed in, so that what a dead owner left in `thread` is taken for nobody's here. Killed anywhere in between: the lock word names the
+//! dead, and the next owner is told and sets both other words anew.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::word::{self, Acquired};
+use crate::error::Result;
+use crate::shm::{Deadline, Owner, Shm, Span};
+use crate::sys;
+
+/// Bytes that the words take.
+pub(crate) const SIZE: usize = 64;
+
+/// The words.
+#[derive(Clone, Copy)]
+pub(crate) struct Recursive<'a> {
+    pub(crate) word: &'a AtomicU64,
+    thread: &'a AtomicU64,
+    depth: &'a AtomicU64,
+}
+
+impl<'a> Recursive<'a> {
+    /// The words at `at` of an object.
+    pub(crate) fn at(object: Span<'a>, at: usize) -> Result<Recursive<'a>> {
+        Ok(Recursive { word: object.u64(at)?, thread: object.u64(at + 8)?, depth: object.u64(at + 16)? })
+    }
+
+    /// The words of an object whose offsets are known to be inside.
+    #[inline(always)]
+    pub(crate) fn of(word: &'a AtomicU64, thread: &'a AtomicU64, depth: &'a AtomicU64) -> Recursive<'a> {
+        Recursive { word, thread, depth }
+    }
+
+    /// Takes the lock, once more if this thread has it; none if the deadline passes first.
+    #[inline]
+    pub(crate) fn acquire(self, shm: &Shm, me: Owner, deadline: Deadline) -> Option<Acquired> {
+        if self.is_mine(me) {
+            self.depth.store(self.depth.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            return Some(Acquired::Clean);
+        }
+        let acquired = word::acquire(shm, self.word, me, deadline)?;
+        self.begin(me, 1);
+        Some(acquired)
+    }
+
+    /// Gives it back once. False: this thread does not have it.
+    #[inline]
+    pub(crate) fn release(self, me: Owner) -> bool {
+        if !self.is_mine(me) {
+            return false;
+        }
+        let depth = self.depth.load(Ordering::Relaxed);
+        if depth > 1 {
+            self.depth.store(depth - 1, Ordering::Relaxed);
+            return true;
+        }
+        self.let_go(me)
+    }
+
+    /// Gives it back altogether, however deep; how deep. 0: this thread does not have it.
+    pub(crate) fn release_all(self, me: Owner) -> u64 {
+        if !self.is_mine(me) {
+            return 0;
+        }
+        let depth = self.depth.load(Ordering::Relaxed).max(1);
+        self.let_go(me);
+        depth
+    }
+
+    /// Takes it as deep as it was before [`release_all`](Recursive::release_all); none if the deadline passes first.
+    pub(crate) fn acquire_again(self, shm: &Shm, me: Owner, depth: u64, deadline: Deadline) -> Option<Acquired> {
+        let acquired = word::acquire(shm, self.word, me, deadline)?;
+        self.begin(me, depth);
+        Some(acquired)
+    }
+
+    /// Whether this thread of this process has it.
+    #[inline]
+    pub(crate) fn is_mine(self, me: Owner) -> bool {
+        word::owner(self.word.load(Ordering::Relaxed)) == me && self.thread.load(Ordering::Relaxed) == this_thread(me)
+    }
+
+    /// How often this thread has it.
+    pub(crate) fn depth(self, me: Owner) -> u64 {
+        if self.is_mine(me) { self.depth.load(Ordering::Relaxed) } else { 0 }
+    }
+
+    fn begin(self, me: Owner, depth: u64) {
+        self.depth.store(depth, Ordering::Relaxed);
+        self.thread.store(this_thread(me), Ordering::Relaxed);
+    }
+
+    fn let_go(self, me: Owner) -> bool {
+        self.thread.store(0, Ordering::Relaxed);
+        word::release_own(self.word, me)
+    }
+}
+
+/// The number of this thread, mixed with its process's own: 32 bits generation, 10 bits slot, 22 bits thread (the most that Linux gives out). Never 0.
+#[inline]
+fn this_thread(me: Owner) -> u64 {
+    u64::from(me.generation()) << 32 | (me.slot() as u64 & 0x3FF) << 22 | u64::from(sys::thread_id() & 0x3F_FFFF)
+}
