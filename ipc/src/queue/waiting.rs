@@ -1,11 +1,13 @@
 //! How a getter waits: a bounded spin that learns, then sleep; and whom it wakes when it has got something.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::BytesQueue;
 use super::get;
 use super::layout::Words;
 use crate::error::Result;
+use crate::fabric::Fabric;
+use crate::poll::{Pollable, Source};
 use crate::shm::{Deadline, Nap};
 use crate::sync::wait;
 use crate::sys;
@@ -18,6 +20,11 @@ const LOOKS: std::ops::RangeInclusive<u32> = 2..=MOST_LOOKS;
 pub(super) const MOST_LOOKS: u32 = 24;
 
 impl BytesQueue {
+    /// A descriptor for event loops, readable when there is something to get, or the queue is closed: see [`Pollable`].
+    pub fn pollable(&self) -> Result<Pollable> {
+        Pollable::new(self.clone())
+    }
+
     /// Tries until there is something, the queue is closed, or time is up; spins a little, then sleeps.
     #[inline(always)]
     pub(super) fn wait_for<T>(&self, deadline: Deadline, mut attempt: impl FnMut(Words<'_>) -> Result<Option<T>>) -> Result<T> {
@@ -77,6 +84,18 @@ impl BytesQueue {
             // Damaged memory is told by the call that meets it.
             let _ = self.fabric().sweep();
         }
+    }
+}
+
+impl Source for BytesQueue {
+    fn arm(&self) -> Option<(&AtomicU32, u32)> {
+        let w = self.words();
+        let announced = wait::announce(w.data());
+        (!get::looks_ready(w)).then_some((w.data(), announced))
+    }
+
+    fn fabric(&self) -> &Fabric {
+        BytesQueue::fabric(self)
     }
 }
 

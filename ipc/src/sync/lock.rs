@@ -4,7 +4,7 @@
 //! it afterwards sees that under the lock and gives it back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::word::{self, Acquired};
@@ -13,6 +13,7 @@ use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::fabric::kinds::Ops;
 use crate::objects::{HEADER, Header, Kind};
+use crate::poll::{Pollable, Source};
 use crate::shm::{Deadline, Owner, Shm};
 
 const WORD: usize = HEADER;
@@ -171,6 +172,11 @@ impl Lock {
         (owner != Owner::NOBODY && self.0.shm().alive(owner)).then_some(owner)
     }
 
+    /// A descriptor for event loops, readable when the lock may be acquired: see [`Pollable`].
+    pub fn pollable(&self) -> Result<Pollable> {
+        Pollable::new(self.clone())
+    }
+
     pub(crate) fn handle(&self) -> &Handle {
         &self.0
     }
@@ -243,6 +249,20 @@ impl Drop for LockGuard<'_> {
 impl std::fmt::Debug for LockGuard<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "LockGuard of lock {}", self.lock.0.label())
+    }
+}
+
+impl Source for Lock {
+    fn arm(&self) -> Option<(&AtomicU32, u32)> {
+        let (word, birth) = self.words();
+        if birth.load(Ordering::Acquire) != self.0.id.birth {
+            return None;
+        }
+        word::arm(self.0.shm(), word)
+    }
+
+    fn fabric(&self) -> &Fabric {
+        self.0.fabric()
     }
 }
 

@@ -16,7 +16,7 @@
 //! Killed before a store: nothing happened. Killed after the release and before its wake: sleepers nap at most 50 ms. Who acquired
 //! after a sleep keeps SLEEPERS set, so that those who sleep on are not forgotten by the next release.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::shm::view::low_half;
 use crate::shm::{Deadline, Nap, Owner, Shm};
@@ -83,6 +83,22 @@ pub(crate) fn release_own(word: &AtomicU64, me: Owner) -> bool {
         sys::futex_wake(low_half(word), 1);
     }
     released
+}
+
+/// For a sleeper that will not take the lock itself but tell somebody: none if it could be had now, else what to sleep on.
+pub(crate) fn arm<'a>(shm: &Shm, word: &'a AtomicU64) -> Option<(&'a AtomicU32, u32)> {
+    let mut now = word.load(Ordering::Relaxed);
+    loop {
+        if is_free(now) || !shm.alive(owner(now)) {
+            // The one wake of a release may have come to us: it is for those who sleep to take the lock.
+            sys::futex_wake(low_half(word), 1);
+            return None;
+        }
+        match word.compare_exchange(now, now | SLEEPERS, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return Some((low_half(word), (now | SLEEPERS) as u32)),
+            Err(changed) => now = changed,
+        }
+    }
 }
 
 /// Puts a dead owner's word back in place of ours, so that the next one who comes is told of the death again.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
@@ -132,23 +132,83 @@ static NO_WAITV: AtomicBool = AtomicBool::new(false);
 /// Sleeps while `word` holds `expected` (and, where the system can wait on two words, while `other.0` holds `other.1`), at most
 /// `time`. Returns early for a wake, a change, a signal, or no reason: the caller looks again in any case.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, other: (&AtomicU32, u32), time: Duration) {
-    if !NO_WAITV.load(Ordering::Relaxed) {
-        let mut waits = [futex::Wait::new(), futex::Wait::new()];
-        for (wait, (word, value)) in waits.iter_mut().zip([(word, expected), other]) {
-            wait.val = u64::from(value);
-            wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
-            wait.flags = futex::WaitFlags::SIZE_U32;
-        }
-        let now = clock_gettime(ClockId::Monotonic);
-        let nanos = now.tv_nsec + i64::from(time.subsec_nanos());
-        let until = Timespec { tv_sec: now.tv_sec.saturating_add(time.as_secs() as i64).saturating_add(nanos / 1_000_000_000), tv_nsec: nanos % 1_000_000_000 };
-        match futex::waitv(&waits, futex::WaitvFlags::empty(), Some(&until), ClockId::Monotonic) {
-            Err(Errno::NOSYS | Errno::PERM) => NO_WAITV.store(true, Ordering::Relaxed),
-            _ => return,
-        }
+    if waitv(&[wait_of(word, expected), wait_of(other.0, other.1)], time) {
+        return;
     }
     let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) };
     let _ = futex::wait(word, futex::Flags::empty(), expected, Some(&time));
+}
+
+/// The most words that [`futex_wait_any`] watches.
+pub(crate) const MOST_WORDS: usize = 128;
+
+/// As [`futex_wait`] on up to [`MOST_WORDS`] words. Where the system can wait on one word only, that is the first, for a few milliseconds at most.
+pub(crate) fn futex_wait_any(words: &[(&AtomicU32, u32)], time: Duration) {
+    let waits: Vec<futex::Wait> = words.iter().take(MOST_WORDS).map(|(word, expected)| wait_of(word, *expected)).collect();
+    if waits.is_empty() || waitv(&waits, time) {
+        return;
+    }
+    let time = Timespec { tv_sec: 0, tv_nsec: i64::from(time.min(Duration::from_millis(5)).subsec_nanos()) };
+    let _ = futex::wait(words[0].0, futex::Flags::empty(), words[0].1, Some(&time));
+}
+
+fn wait_of(word: &AtomicU32, expected: u32) -> futex::Wait {
+    let mut wait = futex::Wait::new();
+    wait.val = u64::from(expected);
+    wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+    wait.flags = futex::WaitFlags::SIZE_U32;
+    wait
+}
+
+/// Sleeps on several words. False: this system cannot.
+fn waitv(waits: &[futex::Wait], time: Duration) -> bool {
+    if NO_WAITV.load(Ordering::Relaxed) {
+        return false;
+    }
+    let now = clock_gettime(ClockId::Monotonic);
+    let nanos = now.tv_nsec + i64::from(time.subsec_nanos());
+    let until = Timespec { tv_sec: now.tv_sec.saturating_add(time.as_secs() as i64).saturating_add(nanos / 1_000_000_000), tv_nsec: nanos % 1_000_000_000 };
+    let cannot = matches!(futex::waitv(waits, futex::WaitvFlags::empty(), Some(&until), ClockId::Monotonic), Err(Errno::NOSYS | Errno::PERM));
+    if cannot {
+        NO_WAITV.store(true, Ordering::Relaxed);
+    }
+    !cannot
+}
+
+/// A descriptor that is readable once it was signalled, until it is cleared.
+pub(crate) fn signal_descriptor() -> Result<OwnedFd> {
+    rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)
+        .map_err(|e| Error::os(e, "making a descriptor for an event loop (eventfd)"))
+}
+
+/// Makes it readable.
+pub(crate) fn signal(fd: BorrowedFd<'_>) {
+    // It can only fail because it is signalled already.
+    let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
+}
+
+/// Makes it unreadable.
+pub(crate) fn clear_signal(fd: BorrowedFd<'_>) {
+    let _ = rustix::io::read(fd, &mut [0_u8; 8]);
+}
+
+/// Whether it is readable.
+pub(crate) fn is_signalled(fd: BorrowedFd<'_>) -> bool {
+    wait_readable(fd, Some(Duration::ZERO)).unwrap_or(false)
+}
+
+/// Waits until a descriptor is readable; `None`: however long it takes. False: time was up.
+pub(crate) fn wait_readable(fd: BorrowedFd<'_>, time: Option<Duration>) -> Result<bool> {
+    let end = time.and_then(|time| Instant::now().checked_add(time));
+    loop {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
+        let mut polled = [rustix::event::PollFd::from_borrowed_fd(fd, rustix::event::PollFlags::IN)];
+        match rustix::event::poll(&mut polled, left.as_ref()) {
+            Err(Errno::INTR) => {}
+            other => return other.map(|ready| ready > 0).map_err(|e| Error::os(e, "waiting for a descriptor (poll)")),
+        }
+    }
 }
 
 /// Wakes up to `count` sleepers of `word`; how many there were.

@@ -8,7 +8,8 @@
 //! | [`reserve_file`], [`file_len`], [`identity`] | grow a file so that touching it cannot fail; its length and identity as the kernel knows them |
 //! | [`map`] | reserve and map a range once, behind which the file grows |
 //! | [`lock_byte`], [`unlock_byte`], [`byte_is_locked`], [`lock_range_held`] | a lock that the kernel drops when the opening it was taken through is closed or its holder dies |
-//! | [`futex_wait`], [`futex_wake`] | sleep on a word shared between processes, and on a second one if the system can |
+//! | [`futex_wait`], [`futex_wait_any`], [`futex_wake`] | sleep on a word shared between processes, and on others too if the system can |
+//! | [`signal_descriptor`], [`signal`], [`clear_signal`], [`is_signalled`], [`wait_readable`] | a descriptor for event loops, readable while it is signalled |
 //! | [`forks`], [`ChildClosed`] | how often this process was forked; descriptors that a forked child must not keep |
 //! | [`thread_id`] | tells the threads of this process apart |
 //! | [`limits`] | memory and processors that this process may use |
@@ -20,8 +21,9 @@ mod linux;
 
 pub(crate) use fork::{ChildClosed, children, forks};
 pub(crate) use linux::{
-    Map, byte_is_locked, file_len, futex_wait, futex_wake, identity, is_stopped, lock_byte, lock_range_held, map, memory_file, random_id, reopen, reserve_file,
-    seal_against_shrinking, start_time, thread_id, unlock_byte,
+    MOST_WORDS, Map, byte_is_locked, clear_signal, file_len, futex_wait, futex_wait_any, futex_wake, identity, is_signalled, is_stopped, lock_byte,
+    lock_range_held, map, memory_file, random_id, reopen, reserve_file, seal_against_shrinking, signal, signal_descriptor, start_time, thread_id, unlock_byte,
+    wait_readable,
 };
 
 use std::sync::OnceLock;

@@ -5,6 +5,7 @@
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
+//! | `poll` | descriptors for event loops |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
@@ -23,6 +24,7 @@ mod fork;
 mod last;
 mod lease;
 mod lock;
+mod poll;
 mod properties;
 mod queue;
 mod scribble;
