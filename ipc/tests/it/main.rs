@@ -3,7 +3,7 @@
 //! | module | what it tests |
 //! | --- | --- |
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
-//! | `fork` | forked children that use the fabric |
+//! | `fork`, `second_copy` | forked children that use the fabric; two copies of the library in one process |
 //! | `lock` | the user's lock |
 //! | `poll` | descriptors for event loops |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
@@ -28,3 +28,4 @@ mod poll;
 mod properties;
 mod queue;
 mod scribble;
+mod second_copy;
