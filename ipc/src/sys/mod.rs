@@ -10,14 +10,17 @@
 //! | [`lock_byte`], [`unlock_byte`], [`byte_is_locked`], [`lock_range_held`] | a lock that the kernel drops when the opening it was taken through is closed or its holder dies |
 //! | [`futex_wait`], [`futex_wake`] | sleep on a word shared between processes, and on a second one if the system can |
 //! | [`forks`], [`ChildClosed`] | how often this process was forked; descriptors that a forked child must not keep |
+//! | [`socket`], [`endpoint`] | streams of bytes between processes, with time-outs and descriptors; sockets to listen and to connect |
 //! | [`limits`] | memory and processors that this process may use |
 //! | [`pause`], [`can_spin`] | spinning |
 
+pub(crate) mod endpoint;
 mod fork;
 pub(crate) mod limits;
 mod linux;
+pub(crate) mod socket;
 
-pub(crate) use fork::{ChildClosed, children, forks};
+pub(crate) use fork::{ChildClosed, children, count_forks, forks};
 pub(crate) use linux::{
     Map, byte_is_locked, file_len, futex_wait, futex_wake, identity, is_stopped, lock_byte, lock_range_held, map, memory_file, random_id, reopen, reserve_file,
     seal_against_shrinking, start_time, unlock_byte,
