@@ -30,6 +30,7 @@
 
 #![deny(missing_docs)]
 
+pub mod channel;
 pub mod codec;
 mod error;
 mod fabric;

@@ -158,7 +158,7 @@ fn write_pipe(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> Result<usize, Errno>
 }
 
 /// Runs a write; a SIGPIPE that it raises reaches nobody, whatever this process does about that signal.
-fn without_sigpipe<R>(write: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
+pub(crate) fn without_sigpipe<R>(write: impl FnOnce() -> R) -> R {
     // SAFETY: a signal set is plain data, for which zero is a value; the calls write into it before it is read.
     let (mut pipe, mut old, mut pending): (libc::sigset_t, libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
     // SAFETY: the sets are valid for the whole of each call; the mask is this thread's own and is put back below.
@@ -170,7 +170,7 @@ fn without_sigpipe<R>(write: impl FnOnce() -> Result<R, Errno>) -> Result<R, Err
         libc::sigismember(&raw const pending, libc::SIGPIPE) == 1
     };
     let result = write();
-    if matches!(result, Err(Errno::PIPE)) && !was_pending {
+    if !was_pending {
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the set and the time are valid for the call, and no information about the signal is asked for.
         while unsafe { libc::sigtimedwait(&raw const pipe, std::ptr::null_mut(), &raw const at_once) } == -1
