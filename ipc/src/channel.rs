@@ -28,7 +28,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender, OpaqueIpcSender};
 use ipc_channel::{IpcError, TryRecvError};
 use rustix::io::Errno;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
@@ -59,13 +59,13 @@ const ONE_PIECE: usize = 32 << 10;
 /// # Ok::<(), polyproc_ipc::Error>(())
 /// ```
 pub fn channel<T: Serialize + DeserializeOwned>() -> Result<(Sender<T>, Receiver<T>)> {
-    let (sender, receiver) = ipc::channel().map_err(|error| os(&error, "making a channel"))?;
-    Ok((Sender { inner: sender, values: PhantomData }, Receiver::of(receiver)))
+    let (sender, receiver) = ipc::channel::<Envelope>().map_err(|error| os(&error, "making a channel"))?;
+    Ok((Sender { inner: sender.to_opaque(), values: PhantomData }, Receiver::of(receiver)))
 }
 
 /// The sending end of a [`channel`]; clones send into the same one. A value that an enclosing message takes along to another process.
 pub struct Sender<T> {
-    inner: IpcSender<Envelope>,
+    inner: OpaqueIpcSender,
     values: PhantomData<fn(T)>,
 }
 
@@ -85,8 +85,9 @@ impl<T: Serialize> Sender<T> {
     }
 }
 
-fn deliver(to: &IpcSender<Envelope>, bytes: &Arc<Vec<u8>>, ends: Ends) -> Result<()> {
+fn deliver(to: &OpaqueIpcSender, bytes: &Arc<Vec<u8>>, ends: Ends) -> Result<()> {
     let again = ends.receivers.is_empty() && bytes.len() <= ONE_PIECE;
+    let to = to.clone().to::<Envelope>();
     let mut first = Some(ends.receivers);
     loop {
         let envelope = Envelope { bytes: Bytes(Arc::clone(bytes)), senders: ends.senders.clone(), receivers: first.take().unwrap_or_default() };
@@ -138,8 +139,7 @@ impl<T: DeserializeOwned> Receiver<T> {
 
     fn recv_until(&self, deadline: Deadline) -> Result<T> {
         let envelope = self.next(deadline)?;
-        let arriving =
-            Arriving { senders: envelope.senders.into_iter().map(Some).collect(), receivers: envelope.receivers.into_iter().map(Some).collect() };
+        let arriving = Arriving { senders: envelope.senders.into_iter().map(Some).collect(), receivers: envelope.receivers.into_iter().map(Some).collect() };
         let outer = ARRIVING.replace(arriving);
         let value = codec::decode(&envelope.bytes.0);
         drop(ARRIVING.replace(outer));
@@ -195,7 +195,9 @@ fn take(inner: &IpcReceiver<Envelope>, deadline: Deadline, time: Duration) -> Re
             Some(Errno::CONNRESET) => Ok(Taken::End),
             _ => Err(os(&error, "receiving from a channel")),
         },
-        Ok(Err(TryRecvError::IpcError(IpcError::SerializationError(error)))) => Err(Error::new(ErrorKind::Corrupt, format!("a channel had a message that is none: {error}"))),
+        Ok(Err(TryRecvError::IpcError(IpcError::SerializationError(error)))) => {
+            Err(Error::new(ErrorKind::Corrupt, format!("a channel had a message that is none: {error}")))
+        }
         Err(_) => Err(Error::new(ErrorKind::Corrupt, "a channel had a message that is none, or lost descriptors of one (are too many files open?)")),
     }
 }
@@ -229,7 +231,7 @@ pub struct Offer<E> {
 #[derive(Serialize, Deserialize)]
 enum Claim {
     /// Send them here.
-    Here(IpcSender<Envelope>),
+    Here(OpaqueIpcSender),
     /// From the offer itself, to end the thread that waits.
     GiveUp,
 }
@@ -237,7 +239,8 @@ enum Claim {
 impl<E: Serialize + DeserializeOwned> Offer<E> {
     /// Offers `ends`: a sender, a receiver, or whatever value has some in it.
     pub fn new(ends: E) -> Result<Offer<E>> {
-        let server = catch_unwind(IpcOneShotServer::new).map_err(|_| Error::new(ErrorKind::Unsupported, "the directory for temporary files has no name of text"))?;
+        let server =
+            catch_unwind(IpcOneShotServer::new).map_err(|_| Error::new(ErrorKind::Unsupported, "the directory for temporary files has no name of text"))?;
         let (server, name) = server.map_err(|error| os(&error, "offering ends of channels"))?;
         Ok(Offer { name, ends: Some(ends), server: Some(server), claims: None })
     }
@@ -301,8 +304,8 @@ pub fn claim<E: Serialize + DeserializeOwned>(name: &str, time: Duration) -> Res
         return Err(Error::new(ErrorKind::BadName, "this is not the name of an offer"));
     }
     let door = IpcSender::<Claim>::connect(name.to_owned()).map_err(|_| Error::new(ErrorKind::NotFound, format!("there is no offer at {name}")))?;
-    let (sender, receiver) = ipc::channel().map_err(|error| os(&error, "making a channel"))?;
-    match without_sigpipe(|| door.send(Claim::Here(sender))) {
+    let (sender, receiver) = ipc::channel::<Envelope>().map_err(|error| os(&error, "making a channel"))?;
+    match without_sigpipe(|| door.send(Claim::Here(sender.to_opaque()))) {
         Ok(()) => Receiver::<E>::of(receiver).recv_until(deadline),
         Err(_) => Err(closed()),
     }
@@ -312,21 +315,21 @@ pub fn claim<E: Serialize + DeserializeOwned>(name: &str, time: Duration) -> Res
 #[derive(Serialize, Deserialize)]
 struct Envelope {
     bytes: Bytes,
-    senders: Vec<IpcSender<Envelope>>,
+    senders: Vec<OpaqueIpcSender>,
     receivers: Vec<IpcReceiver<Envelope>>,
 }
 
 /// The ends in a value that is being encoded.
 #[derive(Default)]
 struct Ends {
-    senders: Vec<IpcSender<Envelope>>,
+    senders: Vec<OpaqueIpcSender>,
     receivers: Vec<IpcReceiver<Envelope>>,
 }
 
 /// The ends in a value that is being decoded, each to be taken once.
 #[derive(Default)]
 struct Arriving {
-    senders: Vec<Option<IpcSender<Envelope>>>,
+    senders: Vec<Option<OpaqueIpcSender>>,
     receivers: Vec<Option<IpcReceiver<Envelope>>>,
 }
 

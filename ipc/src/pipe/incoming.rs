@@ -181,9 +181,9 @@ impl Incoming {
 
     fn grow(&mut self, more: usize) -> Result<()> {
         let have = self.body.len();
-        self.body
-            .try_reserve_exact(more)
-            .map_err(|_| Error::new(ErrorKind::OutOfMemory, format!("no memory for {more} bytes more of a message of which {have} have come; it can still be received")))
+        self.body.try_reserve_exact(more).map_err(|_| {
+            Error::new(ErrorKind::OutOfMemory, format!("no memory for {more} bytes more of a message of which {have} have come; it can still be received"))
+        })
     }
 
     /// Fills all of `buffer` from the stream; what came of a message that did not come whole is kept.

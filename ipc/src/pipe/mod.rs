@@ -13,8 +13,6 @@
 //! | `handshake`, `digest` | mutual authentication by a key |
 //! | `wait` | [`wait()`]: the first of several things to be ready |
 
-
-
 mod address;
 mod client;
 mod connection;

@@ -70,7 +70,10 @@ impl Outgoing {
                 Ok(false) => {
                     self.end(stream);
                     let whole = head.len() + payload.len();
-                    Err(Error::new(ErrorKind::Closed, format!("the time for sending passed when {sent} of {whole} bytes were out: nothing more can be sent here")))
+                    Err(Error::new(
+                        ErrorKind::Closed,
+                        format!("the time for sending passed when {sent} of {whole} bytes were out: nothing more can be sent here"),
+                    ))
                 }
                 Err(error) => {
                     self.cut |= sent > 0;

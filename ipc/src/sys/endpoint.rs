@@ -77,7 +77,9 @@ pub(crate) fn accept(socket: BorrowedFd<'_>) -> Result<Option<(OwnedFd, Option<S
     match rustix::net::acceptfrom_with(socket, SocketFlags::CLOEXEC) {
         Ok((accepted, from)) => Ok(Some((accepted, from.and_then(|from: SocketAddrAny| SocketAddr::try_from(from).ok())))),
         // Who wanted to connect is gone again, or the network has something to say about it.
-        Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED | Errno::PROTO | Errno::NETDOWN | Errno::HOSTDOWN | Errno::HOSTUNREACH | Errno::NETUNREACH) => Ok(None),
+        Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED | Errno::PROTO | Errno::NETDOWN | Errno::HOSTDOWN | Errno::HOSTUNREACH | Errno::NETUNREACH) => {
+            Ok(None)
+        }
         Err(errno) => Err(Error::os(errno, "accepting a connection")),
     }
 }
@@ -86,7 +88,8 @@ pub(crate) fn accept(socket: BorrowedFd<'_>) -> Result<Option<(OwnedFd, Option<S
 pub(crate) fn connect(place: Place<'_>, deadline: Deadline) -> Result<OwnedFd> {
     let socket = place.socket(SocketFlags::empty())?;
     let late = || Error::new(ErrorKind::Timeout, format!("{} did not accept a connection in time", place.say()));
-    let set_time = |time| sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, time).map_err(|errno| Error::os(errno, "setting a time-out of a socket"));
+    let set_time =
+        |time| sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, time).map_err(|errno| Error::os(errno, "setting a time-out of a socket"));
     loop {
         if matches!(deadline, Deadline::At(_)) {
             let left = deadline.left(Duration::from_secs(1 << 20)).ok_or_else(late)?;

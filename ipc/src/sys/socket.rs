@@ -13,8 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, OFlags};
 use rustix::io::{Errno, FdFlags};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags,
-    SocketType, sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown,
+    SocketFlags, SocketType, sockopt,
 };
 
 use crate::error::{Error, ErrorKind, Result};
@@ -35,7 +35,9 @@ pub(crate) enum Medium {
 
 /// What a descriptor is, whether one may read it, and whether one may write it. [`ErrorKind::InvalidArgument`] if it is no stream of bytes.
 pub(crate) fn look_at(fd: BorrowedFd<'_>) -> Result<(Medium, bool, bool)> {
-    let refuse = |what: &str| Err(Error::new(ErrorKind::InvalidArgument, format!("descriptor {} is {what}; a connection needs a stream socket or a pipe", fd.as_raw_fd())));
+    let refuse = |what: &str| {
+        Err(Error::new(ErrorKind::InvalidArgument, format!("descriptor {} is {what}; a connection needs a stream socket or a pipe", fd.as_raw_fd())))
+    };
     let failed = |errno| Error::os(errno, format_args!("looking at descriptor {}", fd.as_raw_fd()));
     let stat = rustix::fs::fstat(fd).map_err(failed)?;
     match FileType::from_raw_mode(stat.st_mode) {
