@@ -20,13 +20,13 @@ pub enum ErrorKind {
     Empty = 2,
     /// `try_put` on a queue that holds its item limit.
     Full = 3,
-    /// The queue was closed (and, for a getter, drained).
+    /// The queue was closed (and, for a getter, drained); or the connection is at its end.
     Closed = 4,
     /// The fabric's cap, or the system's memory, does not allow the growth that the call needed. Nothing was lost.
     OutOfMemory = 5,
-    /// One message or chunk is larger than the fabric could ever hold.
+    /// One message or chunk is larger than the fabric could ever hold; or a received one is larger than the receiver allows.
     TooLarge = 6,
-    /// Shared memory holds something that no member of this library wrote.
+    /// Shared memory, or what came through a connection, holds something that this library does not write; or a message ended in the middle.
     Corrupt = 7,
     /// The segment was made by a version with another layout.
     ForeignVersion = 8,
@@ -68,6 +68,8 @@ pub enum ErrorKind {
     Unsupported = 26,
     /// A lock's last owner died holding it. Only where `?` turned [`LockError::OwnerDied`](crate::LockError::OwnerDied) into an error; the lock was released again.
     OwnerDied = 27,
+    /// The other side of a connection does not know the key, or does not speak the protocol by which it would show that.
+    NotAuthenticated = 40,
 }
 
 impl ErrorKind {
@@ -126,7 +128,7 @@ impl Error {
         self.0.os.map(rustix::io::Errno::raw_os_error)
     }
 
-    /// The message that could not be decoded ([`ErrorKind::Decode`]), so that nothing is lost.
+    /// The message that could not be decoded ([`ErrorKind::Decode`]), or did not fit ([`ErrorKind::TooLarge`]), so that nothing is lost.
     pub fn into_message(self) -> Option<Message> {
         self.0.message
     }

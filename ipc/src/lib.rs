@@ -31,6 +31,7 @@
 #![deny(missing_docs)]
 
 mod cells;
+pub mod channel;
 pub mod codec;
 mod dict;
 mod error;
@@ -39,6 +40,7 @@ mod heap;
 mod list;
 mod objects;
 mod poll;
+mod pipe;
 mod queue;
 mod shm;
 mod sync;
@@ -48,6 +50,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use objects::Kind;
 pub use poll::Pollable;
+pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
 pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};
 pub use sync::{Acquired, Lock, LockError, LockGuard};

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use check::Report;
 pub use names::Backing;
+pub(crate) use names::runtime_directory;
 pub use ticket::{FabricId, Ticket};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -85,6 +85,12 @@ const LIVENESS: (u64, u64) = (1 << 40, 1 << 16);
 /// More records than a fabric has members: what stands behind them is not read.
 const MAX_RECORDS: usize = 1 << 16;
 
+/// This user's runtime directory, made and checked: nobody else can have put anything into it.
+pub(crate) fn runtime_directory() -> Result<PathBuf> {
+    let path = dir::runtime_path(|key| std::env::var_os(key))?;
+    RuntimeDir::open(path.clone()).map(|_| path)
+}
+
 impl NameDir {
     /// Opens the runtime directory, and makes it if there is none: `POLYPROC_DIR`, else `polyproc` in `XDG_RUNTIME_DIR` if that is this user's, else
     /// `polyproc-<uid>` in `/dev/shm` or `/tmp`. [`ErrorKind::NotOwner`] if it is somebody else's or open to others.

@@ -53,6 +53,11 @@ impl Message {
         Message { bytes: Bytes::Chunk(View { fabric: fabric.clone(), offset, len: len as usize, me }), codec }
     }
 
+    /// Bytes that are this process's own already.
+    pub(crate) fn own(bytes: Vec<u8>, codec: u8) -> Message {
+        Message { bytes: Bytes::Large(bytes), codec }
+    }
+
     /// Whether this is a view of shared memory and not a copy.
     pub fn is_shared(&self) -> bool {
         matches!(self.bytes, Bytes::Chunk(_))

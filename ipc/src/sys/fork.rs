@@ -34,17 +34,22 @@ pub(crate) fn children() -> u64 {
     CHILDREN.load(Ordering::Relaxed)
 }
 
+/// From now on [`forks`] counts. May be called again.
+pub(crate) fn count_forks() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: plain functions for the whole life of the program that only touch atomics and call close.
+        unsafe { libc::pthread_atfork(None, Some(in_parent), Some(in_child)) };
+    });
+}
+
 /// A place for a descriptor that is closed on drop, and in every forked child before `fork` returns there.
 pub(crate) struct ChildClosed(&'static Node);
 
 impl ChildClosed {
     /// An empty place.
     pub(crate) fn new() -> ChildClosed {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            // SAFETY: plain functions for the whole life of the program that only touch atomics and call close.
-            unsafe { libc::pthread_atfork(None, Some(in_parent), Some(in_child)) };
-        });
+        count_forks();
         ChildClosed(free_node())
     }
 

@@ -12,14 +12,17 @@
 //! | [`signal_descriptor`], [`signal`], [`clear_signal`], [`is_signalled`], [`wait_readable`] | a descriptor for event loops, readable while it is signalled |
 //! | [`forks`], [`ChildClosed`] | how often this process was forked; descriptors that a forked child must not keep |
 //! | [`thread_id`] | tells the threads of this process apart |
+//! | [`socket`], [`endpoint`] | streams of bytes between processes, with time-outs and descriptors; sockets to listen and to connect |
 //! | [`limits`] | memory and processors that this process may use |
 //! | [`pause`], [`can_spin`] | spinning |
 
+pub(crate) mod endpoint;
 mod fork;
 pub(crate) mod limits;
 mod linux;
+pub(crate) mod socket;
 
-pub(crate) use fork::{ChildClosed, children, forks};
+pub(crate) use fork::{ChildClosed, children, count_forks, forks};
 pub(crate) use linux::{
     MOST_WORDS, Map, byte_is_locked, clear_signal, file_len, futex_wait, futex_wait_any, futex_wake, identity, is_signalled, is_stopped, lock_byte,
     lock_range_held, map, memory_file, random_id, reopen, reserve_file, seal_against_shrinking, signal, signal_descriptor, start_time, thread_id, unlock_byte,

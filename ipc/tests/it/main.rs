@@ -9,6 +9,8 @@
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
+//! | `pipe`, `pipe_frames`, `pipe_meet` | connections; torn and forged frames; listeners, keys, CPython as the other side |
+//! | `channel` | typed channels of Rust programs |
 //! | `properties` | heap and queues against a model |
 //! | `last` | nothing is left behind |
 
@@ -16,6 +18,7 @@
 
 mod attach;
 mod cap;
+mod channel;
 mod common;
 mod crowd;
 mod elsewhere;
@@ -25,6 +28,9 @@ mod last;
 mod lease;
 mod lock;
 mod poll;
+mod pipe;
+mod pipe_frames;
+mod pipe_meet;
 mod properties;
 mod queue;
 mod scribble;
