@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use polyproc_ipc::{BytesQueue, ErrorKind, Fabric, Lock};
 
-use crate::kinds::{Kind, Worker, id_of, message, unless};
+use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
 use crate::ledger::{Act, Dice, Page};
 
 const NAMES: u64 = 5;
@@ -38,7 +38,7 @@ impl Kind for Churn {
     }
 
     fn worker(&self, fabric: &Fabric, serial: u64) -> Box<dyn Worker> {
-        Box::new(Churner { fabric: fabric.clone(), queue: None, lock: None, next: serial << 32 })
+        Box::new(Churner { fabric: fabric.clone(), queue: None, lock: None, next: first_id(self.name(), serial) })
     }
 
     fn enter(&mut self, _acts: &[Act]) {}
@@ -99,7 +99,8 @@ impl Churner {
         let Some(queue) = unless(BytesQueue::new(&self.fabric, 0), &FAIR) else { return };
         self.next += 1;
         if unless(queue.put(&message(self.next)), &FAIR).is_some() {
-            assert_eq!(id_of(&queue.get().expect("what was just put")), self.next);
+            let id = id_of(&queue.get().expect("what was just put"));
+            assert_eq!(id, self.next, "a message of another queue, or of the one that stood here before");
         }
     }
 }

@@ -93,7 +93,11 @@ impl Kind for Counter {
                 self.values.resize(value + 1, (0, 0));
             }
             let (done, perhaps) = &mut self.values[value];
-            if act.done.is_some() { *done += 1 } else { *perhaps += 1 }
+            if act.done.is_some() {
+                *done += 1
+            } else {
+                *perhaps += 1
+            }
             self.told += act.b;
         }
     }

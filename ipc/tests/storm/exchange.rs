@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use polyproc_ipc::{BytesQueue, ErrorKind, Fabric};
 
-use crate::kinds::{Kind, Worker, id_of, message, unless};
+use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
 use crate::ledger::{Act, Dice, Page};
 
 const PUT: u8 = 1;
@@ -53,7 +53,7 @@ impl Kind for Exchange {
 
     fn worker(&self, fabric: &Fabric, serial: u64) -> Box<dyn Worker> {
         let queue = BytesQueue::open(fabric, self.name).expect("the queue");
-        Box::new(Trader { queue, next: serial << 32, bounded: self.capacity > 0 })
+        Box::new(Trader { queue, next: first_id(self.name(), serial), bounded: self.capacity > 0 })
     }
 
     fn enter(&mut self, acts: &[Act]) {

@@ -32,9 +32,9 @@ pub(crate) trait Worker {
     fn step(&mut self, dice: &mut Dice, ledger: &mut Page<'_>);
 }
 
-/// **All kinds**; a new one is a line here.
+/// **All kinds**; a new one is a line here. Those whose name contains `POLYPROC_STORM_ONLY`, if that is set.
 pub(crate) fn all(fabric: &Fabric, dir: &Path) -> Vec<Box<dyn Kind>> {
-    vec![
+    let mut all: Vec<Box<dyn Kind>> = vec![
         Box::new(crate::counter::Counter::new(fabric, dir)),
         Box::new(crate::exchange::Exchange::new(fabric, "unbounded queue", 0)),
         Box::new(crate::exchange::Exchange::new(fabric, "bounded queue", 16)),
@@ -42,7 +42,10 @@ pub(crate) fn all(fabric: &Fabric, dir: &Path) -> Vec<Box<dyn Kind>> {
         Box::new(crate::churn::Churn),
         Box::new(crate::members::Members),
         Box::new(crate::names::Names),
-    ]
+    ];
+    let only = std::env::var("POLYPROC_STORM_ONLY").unwrap_or_default();
+    all.retain(|kind| only.split(',').any(|only| kind.name().contains(only)));
+    all
 }
 
 /// The answer, or none if the error is one of `allowed`.
@@ -56,6 +59,11 @@ pub(crate) fn unless<T>(result: Result<T, impl Into<Error>>, allowed: &[ErrorKin
         Err(error) if allowed.contains(&error.kind()) => None,
         Err(error) => panic!("an error that must not be here: {error:?}"),
     }
+}
+
+/// Where the numbers of a worker's messages begin: no two of it for any two workers or kinds are the same.
+pub(crate) fn first_id(kind: &str, serial: u64) -> u64 {
+    u64::from(kind.bytes().fold(0, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte))) << 56 | serial << 32
 }
 
 /// A message whose length and every byte follow from its number: inline, in a chunk, in an extent.

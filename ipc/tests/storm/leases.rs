@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use polyproc_ipc::{BytesQueue, ErrorKind, Fabric};
 
-use crate::kinds::{Kind, Worker, id_of, message, unless};
+use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
 use crate::ledger::{Act, Dice, Page};
 
 const NAME: &str = "leases";
@@ -41,7 +41,7 @@ impl Kind for Leases {
     }
 
     fn worker(&self, fabric: &Fabric, serial: u64) -> Box<dyn Worker> {
-        Box::new(Leaser { queue: BytesQueue::open(fabric, NAME).expect("the queue"), next: serial << 32 })
+        Box::new(Leaser { queue: BytesQueue::open(fabric, NAME).expect("the queue"), next: first_id(self.name(), serial) })
     }
 
     fn enter(&mut self, acts: &[Act]) {

@@ -9,7 +9,7 @@
 //! | `counter`, `exchange`, `leases`, `churn`, `members`, `names` | one kind each |
 //!
 //! A kind is added by one file and one line in `kinds.rs`. `POLYPROC_STORM_SECONDS` says how long (10 if not given; `cargo xtask storm` takes a minute),
-//! `POLYPROC_STORM_SEED` repeats the dice, though not the schedule of the kernel.
+//! `POLYPROC_STORM_SEED` repeats the dice, though not the schedule of the kernel, `POLYPROC_STORM_ONLY` names the kinds that are wanted (parts of their names, with commas).
 
 mod churn;
 mod counter;
@@ -37,8 +37,10 @@ use kinds::{Kind, Worker};
 use ledger::{Dice, Ledger, Life};
 
 const WORKERS: usize = 8;
+/// Fewer would be no storm: it goes on until there were so many.
+const KILLS_A_MINUTE: u64 = 1000;
 /// Between two kills, in milliseconds: half of this on average.
-const PAUSE: u64 = 16;
+const PAUSE: u64 = 12;
 /// Longer than any act takes on a busy machine; whoever takes longer is stuck.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 const CAP: u64 = 96 << 20;
@@ -89,7 +91,7 @@ fn control(time: Duration, dir: &Path) {
         };
         let mut workers: Vec<Running> = (0..WORKERS).map(|_| start(&kinds, &mut dice)).collect();
         let end = Instant::now() + time;
-        while Instant::now() < end {
+        while Instant::now() < end || killed < time.as_secs() * KILLS_A_MINUTE / 60 {
             thread::sleep(Duration::from_micros(dice.below(PAUSE * 1000)));
             assert_no_fault(dir);
             let victim = workers.swap_remove(dice.below(WORKERS as u64) as usize);
@@ -121,7 +123,6 @@ fn control(time: Duration, dir: &Path) {
         let report = fabric.check().expect("a check");
         assert!(report.is_whole(), "{:#?}", report.problems);
         assert_eq!((report.members, report.objects, report.private_chunks, report.unswept, report.unswept_chunks), (1, 0, 0, 0, 0), "{report:?}");
-        assert!(killed >= time.as_secs() * 1000 / 60, "only {killed} kills: this was no storm");
     }
     before.assert_same();
 }

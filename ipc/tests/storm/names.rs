@@ -2,7 +2,7 @@
 
 use polyproc_ipc::{BytesQueue, ErrorKind, Fabric};
 
-use crate::kinds::{Kind, Worker, id_of, message, unless};
+use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
 use crate::ledger::{Act, Dice, Page};
 
 const NAME: &str = "storm";
@@ -25,7 +25,7 @@ impl Kind for Names {
     }
 
     fn worker(&self, _fabric: &Fabric, serial: u64) -> Box<dyn Worker> {
-        Box::new(Visitor { fabric: None, next: serial << 32 })
+        Box::new(Visitor { fabric: None, next: first_id(self.name(), serial) })
     }
 
     fn enter(&mut self, _acts: &[Act]) {}
