@@ -1,22 +1,34 @@
 //! The chores of this repository: `cargo xtask <chore>`. One file per chore; this one only finds it.
 
+mod asan;
 mod files;
+mod kill_table;
+mod proof;
 mod test;
 mod tidy;
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <chore>
 
-  test [ARGUMENTS]   every test of the workspace, doc tests too; the arguments go to `cargo test`
-  unsafe-files       writes docs/unsafe-files.txt, the list of files that allow unsafe code, anew";
+  test [ARGUMENTS]            every test of the workspace, doc tests too, the kill tests as a sample; the arguments go to `cargo test`
+  kill-table [--quick]        kills at every instruction of every operation (with --quick at a sample) and writes docs/kill-table.md (target/kill-table.md);
+                              --stride N: at every N-th; --jobs N: so many processes; --out FILE: where to write it
+  storm [--seconds N] [--seed N]   a minute of processes at everything, killed at random; a ledger proves that nothing was lost or doubled
+  fuzz [--seconds N] [--seed N]    a minute of random and damaged bytes in everything that reads bytes
+  asan                        the unit tests of ipc under the address sanitizer (needs a nightly toolchain)
+  unsafe-files                writes docs/unsafe-files.txt, the list of files that allow unsafe code, anew";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test", rest @ ..] => test::run(&root(), rest),
+        ["kill-table", rest @ ..] => kill_table::run(&root(), rest),
+        ["storm", rest @ ..] => proof::storm(&root(), rest),
+        ["fuzz", rest @ ..] => proof::fuzz(&root(), rest),
+        ["asan", rest @ ..] => asan::run(&root(), rest),
         ["unsafe-files"] => tidy::write_unsafe_files(&root()),
         _ => {
             eprintln!("{USAGE}");
@@ -28,4 +40,11 @@ fn main() -> ExitCode {
 /// The folder of the workspace.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+}
+
+/// Cargo, as this was started by it, in the workspace.
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    command.current_dir(root);
+    command
 }

@@ -243,6 +243,7 @@ pub(crate) fn end(w: Words<'_>) -> Result<()> {
         w.birth().store(0, Ordering::Release);
         w.closed().store(1, Ordering::Release);
     }
+    getter.load_ring()?; // the first ring may have come since the look above, with a message in it; from here on none comes
     lease::end(w)?;
     while let Some(front) = getter.front()? {
         let Front::Record(ring, record, next) = front else { return Err(Error::corrupt("a lease came back to a queue that has ended")) };

@@ -90,11 +90,15 @@
 //! | variable | meaning |
 //! | --- | --- |
 //! | `POLYPROC_KILL_STRIDE` | only every n-th point, whatever the case says |
+//! | `POLYPROC_KILL_POINTS` | at most so many points of each case, spread over it; a short operation is still taken whole |
 //! | `POLYPROC_KILL_OFFSET` | the first point; random below the stride if not given. A huge stride and an offset repeat one point |
-//! | `POLYPROC_KILL_ONLY` | only cases whose `object operation` contains this |
+//! | `POLYPROC_KILL_ONLY` | only cases whose `object: operation` contains this |
+//! | `POLYPROC_KILL_SHARD` | `k/n`: only the k-th of n parts of the cases (k from 0), to run several processes side by side |
+//! | `POLYPROC_KILL_OUT` | a file to which each row is appended for programs to read: see `report.rs` |
 
 mod clock;
 mod plan;
+mod report;
 mod table;
 mod victim;
 
@@ -201,15 +205,14 @@ impl Point {
 /// If this process has more than one thread.
 pub fn run<S, L: Into<String>>(case: &Case, setup: impl FnMut() -> S, victim: impl Fn(&S, &Mark), check: impl FnMut(S, &Point) -> L) -> Row {
     assert_single_threaded();
-    let (stride, offset) = table::density(case.stride);
     let mut stage = Stage { case, setup, victim, check, clock: Clock::new(case.limit) };
-    let mut row = Row::new(&case.object, &case.operation, stride, offset);
+    let mut row = Row::new(&case.object, &case.operation, case.stride, 0);
     let began = Instant::now();
     if let Err(failure) = stage.all_points(&mut row) {
         row.fail(failure);
     }
     row.seconds = began.elapsed().as_secs_f64();
-    if stride == 1 && row.failures.is_empty() {
+    if row.stride == 1 && row.failures.is_empty() {
         for label in &case.must_see {
             if row.points_of(label).is_empty() {
                 row.fail(format!("no point had the outcome \"{label}\""));
@@ -255,7 +258,9 @@ where
     fn all_points(&mut self, row: &mut Row) -> Result<(), String> {
         let trace = self.whole(row)?;
         row.steps = trace.len() as u64;
-        for way in trace.ways(self.case.step_only).into_iter().skip(row.offset as usize).step_by(row.stride as usize) {
+        let ways = trace.ways(self.case.step_only);
+        (row.stride, row.offset) = table::density(self.case.stride, ways.len() as u64);
+        for way in ways.into_iter().skip(row.offset as usize).step_by(row.stride as usize) {
             if row.failures.len() >= ENOUGH_FAILURES {
                 return Err(format!("given up after {ENOUGH_FAILURES} broken points"));
             }

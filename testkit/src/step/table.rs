@@ -1,4 +1,7 @@
 //! What the kills found: one row per case, printed as a table, and the verdict of a test main. Runs nothing itself.
+//!
+//! A row's name is `object: operation`, as in `queue: get_many, 3 inline`: the object in the word that the documents use, the operation as users call it, then
+//! what is special. A second operation after a death is of the object `repair`, and ends in `, killed at <point>`.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -7,6 +10,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::process::ExitCode;
 
+use super::report;
 use super::{Case, Mark, Point};
 
 /// What one case found.
@@ -63,7 +67,7 @@ impl Row {
     }
 
     pub(crate) fn name(&self) -> String {
-        format!("{} {}", self.object, self.operation)
+        format!("{}: {}", self.object, self.operation)
     }
 
     pub(crate) fn count(&mut self, label: String, number: u64) {
@@ -111,14 +115,16 @@ impl Table {
         for failure in &row.failures {
             println!("BROKEN {}: {failure}", row.name());
         }
+        report::append(&row);
         self.rows.push(row.clone());
         row
     }
 
-    /// Whether a case of this name is to be run.
+    /// Whether a case of this name (`object: operation`, with or without the colon) is to be run by this process.
     pub fn wants(&self, name: &str) -> bool {
-        let only = env::var("POLYPROC_KILL_ONLY").unwrap_or_default();
-        !self.nothing && name.contains(&only) && (self.filters.is_empty() || self.filters.iter().any(|f| name.contains(f)))
+        let plain = |text: &str| text.replace(": ", " ");
+        let (name, only) = (plain(name), plain(&env::var("POLYPROC_KILL_ONLY").unwrap_or_default()));
+        !self.nothing && name.contains(&only) && (self.filters.is_empty() || self.filters.iter().any(|f| name.contains(&plain(f)))) && in_shard(&name)
     }
 
     /// Prints the table; failure if any point of any case was broken.
@@ -163,18 +169,38 @@ impl fmt::Display for Table {
     }
 }
 
-/// The stride and first point, from the case and the environment.
+/// The stride and first point of a case of so many points, from the case and the environment.
 ///
 /// # Panics
 /// If a variable is not a number.
-pub(crate) fn density(of_case: u64) -> (u64, u64) {
+pub(crate) fn density(of_case: u64, points: u64) -> (u64, u64) {
     let number = |name: &str| {
         let text = env::var(name).ok()?;
         Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not \"{text}\"")))
     };
-    let stride = number("POLYPROC_KILL_STRIDE").unwrap_or(of_case).max(1);
+    let at_most = number("POLYPROC_KILL_POINTS").map_or(0, |most| stride_for(points, most));
+    let stride = number("POLYPROC_KILL_STRIDE").unwrap_or(of_case.max(at_most)).max(1);
     let random = || RandomState::new().hash_one(std::process::id()) % stride;
     (stride, number("POLYPROC_KILL_OFFSET").unwrap_or_else(random))
+}
+
+/// The stride by which at most `most` of `points` are taken: 1, or neither even nor a multiple of three, so that what checks do in turns by a point's number all has its turn.
+fn stride_for(points: u64, most: u64) -> u64 {
+    let least = points.div_ceil(most.max(1)).max(1);
+    (least..).find(|stride| *stride == 1 || stride % 2 == 1 && stride % 3 != 0).expect("one of the next six")
+}
+
+/// Whether `POLYPROC_KILL_SHARD` (`k/n`, k from 0) leaves this case to this process. Names that differ only in their numbers go together, since some
+/// numbers are found out at run time.
+///
+/// # Panics
+/// If the variable is not of that form.
+fn in_shard(name: &str) -> bool {
+    let Ok(text) = env::var("POLYPROC_KILL_SHARD") else { return true };
+    let parts = text.split_once('/').and_then(|(k, n)| Some((k.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
+    let Some((k, n)) = parts.filter(|(k, n)| k < n) else { panic!("POLYPROC_KILL_SHARD must be k/n with k below n, not \"{text}\"") };
+    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    name.bytes().filter(|byte| !byte.is_ascii_digit()).fold(0xcbf2_9ce4_8422_2325, fnv) % n == k
 }
 
 #[cfg(test)]
@@ -192,5 +218,14 @@ mod tests {
         let column = lines[0].find("operation").unwrap();
         assert!(lines[1][column..].starts_with("put") && lines[2][column..].starts_with("get"), "{text}");
         assert!(lines[1].ends_with("after 1, before 1"), "{text}");
+    }
+
+    #[test]
+    fn a_sample_has_at_most_so_many_points_and_every_turn() {
+        for points in 1..2000 {
+            let stride = stride_for(points, 60);
+            assert!(points.div_ceil(stride) <= 60 && (stride == 1 || stride % 2 == 1 && stride % 3 != 0), "{points}: {stride}");
+            assert!(points > 60 || stride == 1, "a short operation is taken whole");
+        }
     }
 }
