@@ -3,6 +3,7 @@
 //! - [`Fabric`]: one shared world. Private ones are inherited, named ones are found by unrelated programs.
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
+//! - [`RLock`], [`Semaphore`] and [`BoundedSemaphore`], [`RwLock`], [`Event`]: the other things that processes wait for; what the dead held comes back.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -53,5 +54,7 @@ pub use poll::Pollable;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
 pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};
-pub use sync::{Acquired, Lock, LockError, LockGuard};
+pub use sync::{
+    Acquired, BoundedSemaphore, Event, Lock, LockError, LockGuard, Permit, RLock, RLockGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
+};
 pub use sys::limits::available_cpus;

@@ -135,6 +135,12 @@ impl Shm {
         }
     }
 
+    /// Who has this slot, alive or dead.
+    pub(crate) fn member_in(&self, index: usize) -> Option<Owner> {
+        let state = if index < SLOTS { state_of(&self.segment, index).load(Ordering::Acquire) } else { FREE };
+        (state as u32 as u64 == LIVE).then(|| Owner::new(index, (state >> 32) as u32))
+    }
+
     /// All members that the table lists, dead ones that nobody swept included.
     pub(crate) fn list_members(&self) -> Vec<Member> {
         (0..SLOTS)

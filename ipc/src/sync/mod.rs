@@ -6,19 +6,28 @@
 //! | `wait` | the wait word: sleeping until something changes, without a list of sleepers |
 //! | `guard` | the library's own lock: repair before use |
 //! | `recursive` | a lock word that its thread may take again |
+//! | `ledger` | who holds how many, per slot of the process table |
+//! | `permits`, `shared` | the words of a semaphore, of an rwlock |
 //! | `lock`, `rlock`, `semaphore`, `rwlock`, `event`, `condition`, `barrier` | the users' objects |
 
 pub(crate) mod barrier;
 pub(crate) mod condition;
 pub(crate) mod event;
 pub(crate) mod guard;
+pub(crate) mod ledger;
 pub(crate) mod lock;
+pub(crate) mod permits;
 pub(crate) mod recursive;
 pub(crate) mod rlock;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
+pub(crate) mod shared;
 pub(crate) mod wait;
 pub(crate) mod word;
 
+pub use event::Event;
 pub use lock::{Lock, LockError, LockGuard};
+pub use rlock::{RLock, RLockGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
 pub use word::Acquired;

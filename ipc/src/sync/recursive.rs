@@ -9,7 +9,8 @@
 //! | 16 | depth: how often the holder has it | the holder |
 //!
 //! The thread's number has the owner's slot and generation mixed in, so that what a dead owner left in `thread` is taken for nobody's here. Killed anywhere in between: the lock word names the
-//! dead, and the next owner is told and sets both other words anew.
+//! dead, and the next owner is told and sets both other words anew. Who ends the object while somebody holds it resets `thread` too: the next hold by another thread of the
+//! same process must not look like the old one's.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -44,13 +45,26 @@ impl<'a> Recursive<'a> {
     /// Takes the lock, once more if this thread has it; none if the deadline passes first.
     #[inline]
     pub(crate) fn acquire(self, shm: &Shm, me: Owner, deadline: Deadline) -> Option<Acquired> {
-        if self.is_mine(me) {
-            self.depth.store(self.depth.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        if self.try_acquire(me) {
             return Some(Acquired::Clean);
         }
         let acquired = word::acquire(shm, self.word, me, deadline)?;
         self.begin(me, 1);
         Some(acquired)
+    }
+
+    /// Takes the lock if it is free, and only then, or once more if this thread has it.
+    #[inline(always)]
+    pub(crate) fn try_acquire(self, me: Owner) -> bool {
+        if word::try_acquire(self.word, me) {
+            self.begin(me, 1);
+            return true;
+        }
+        if self.is_mine(me) {
+            self.depth.store(self.depth.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            return true;
+        }
+        false
     }
 
     /// Gives it back once. False: this thread does not have it.
@@ -82,6 +96,13 @@ impl<'a> Recursive<'a> {
         let acquired = word::acquire(shm, self.word, me, deadline)?;
         self.begin(me, depth);
         Some(acquired)
+    }
+
+    /// Nobody has it any more, and no thread takes it for its own: for an object that ends, and one that begins where another was.
+    pub(crate) fn reset(self) {
+        self.thread.store(0, Ordering::Relaxed);
+        self.depth.store(0, Ordering::Relaxed);
+        word::release(self.word);
     }
 
     /// Whether this thread of this process has it.
