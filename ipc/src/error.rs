@@ -68,6 +68,8 @@ pub enum ErrorKind {
     Unsupported = 26,
     /// A lock's last owner died holding it. Only where `?` turned [`LockError::OwnerDied`](crate::LockError::OwnerDied) into an error; the lock was released again.
     OwnerDied = 27,
+    /// The barrier is broken: a wait ran out of time, a party died, its action failed, or somebody aborted or reset it. [`Barrier::reset`](crate::Barrier::reset) heals it.
+    BrokenBarrier = 28,
 }
 
 impl ErrorKind {

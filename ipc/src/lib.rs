@@ -3,6 +3,7 @@
 //! - [`Fabric`]: one shared world. Private ones are inherited, named ones are found by unrelated programs.
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
+//! - [`Condition`], [`Barrier`]: waiting until another process says so, or until all have come.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -48,5 +49,5 @@ pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, T
 pub use objects::Kind;
 pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};
-pub use sync::{Acquired, Lock, LockError, LockGuard};
+pub use sync::{Acquired, Barrier, Condition, ConditionGuard, Lock, LockError, LockGuard, Waited};
 pub use sys::limits::available_cpus;

@@ -6,6 +6,8 @@
 //! | `wait` | the wait word: sleeping until something changes, without a list of sleepers |
 //! | `guard` | the library's own lock: repair before use |
 //! | `recursive` | a lock word that its thread may take again |
+//! | `waiters` | those who wait, in order, each asleep on a word of its own |
+//! | `userlock` | the lock that a condition stands on: its own, or a given one |
 //! | `lock`, `rlock`, `semaphore`, `rwlock`, `event`, `condition`, `barrier` | the users' objects |
 
 pub(crate) mod barrier;
@@ -17,8 +19,12 @@ pub(crate) mod recursive;
 pub(crate) mod rlock;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
+pub(crate) mod userlock;
 pub(crate) mod wait;
+pub(crate) mod waiters;
 pub(crate) mod word;
 
+pub use barrier::Barrier;
+pub use condition::{Condition, ConditionGuard, Waited};
 pub use lock::{Lock, LockError, LockGuard};
 pub use word::Acquired;
