@@ -70,6 +70,8 @@ pub enum ErrorKind {
     OwnerDied = 27,
     /// The other side of a connection does not know the key, or does not speak the protocol by which it would show that.
     NotAuthenticated = 40,
+    /// The barrier is broken: a wait ran out of time, a party died, its action failed, or somebody aborted or reset it. [`Barrier::reset`](crate::Barrier::reset) heals it.
+    BrokenBarrier = 28,
 }
 
 impl ErrorKind {

@@ -4,6 +4,7 @@
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
 //! - [`RLock`], [`Semaphore`] and [`BoundedSemaphore`], [`RwLock`], [`Event`]: the other things that processes wait for; what the dead held comes back.
+//! - [`Condition`], [`Barrier`]: waiting until another process says so, or until all have come.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -57,4 +58,5 @@ pub use shm::{Member, Owner};
 pub use sync::{
     Acquired, BoundedSemaphore, Event, Lock, LockError, LockGuard, Permit, RLock, RLockGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
 };
+pub use sync::{Acquired, Barrier, Condition, ConditionGuard, Lock, LockError, LockGuard, Waited};
 pub use sys::limits::available_cpus;

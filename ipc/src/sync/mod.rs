@@ -8,6 +8,8 @@
 //! | `recursive` | a lock word that its thread may take again |
 //! | `ledger` | who holds how many, per slot of the process table |
 //! | `permits`, `shared` | the words of a semaphore, of an rwlock |
+//! | `waiters` | those who wait, in order, each asleep on a word of its own |
+//! | `userlock` | the lock that a condition stands on: its own, or a given one |
 //! | `lock`, `rlock`, `semaphore`, `rwlock`, `event`, `condition`, `barrier` | the users' objects |
 
 pub(crate) mod barrier;
@@ -22,10 +24,14 @@ pub(crate) mod rlock;
 pub(crate) mod rwlock;
 pub(crate) mod semaphore;
 pub(crate) mod shared;
+pub(crate) mod userlock;
 pub(crate) mod wait;
+pub(crate) mod waiters;
 pub(crate) mod word;
 
 pub use event::Event;
+pub use barrier::Barrier;
+pub use condition::{Condition, ConditionGuard, Waited};
 pub use lock::{Lock, LockError, LockGuard};
 pub use rlock::{RLock, RLockGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
