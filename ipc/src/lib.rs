@@ -5,6 +5,7 @@
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
 //! - [`RLock`], [`Semaphore`] and [`BoundedSemaphore`], [`RwLock`], [`Event`]: the other things that processes wait for; what the dead held comes back.
 //! - [`Condition`], [`Barrier`]: waiting until another process says so, or until all have come.
+//! - [`Value`] and [`Array`]: typed cells with a C layout, under a lock, atomic, or in place.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -48,6 +49,9 @@ mod shm;
 mod sync;
 mod sys;
 
+/// The crate by whose traits C structs are cells: see [`Struct`].
+pub use bytemuck;
+pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Element, Elements, Integer, Locking, Struct, Value, ValueGuard};
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use objects::Kind;

@@ -10,10 +10,11 @@
 //! | 24 | birth | serial number of this use of the chunk; 0: destroyed. Every operation checks it under the object's lock |
 //! | 32 | name length | 0: unnamed |
 //! | 40 | bucket | |
+//! | 48 | kept | 1: the object was destroyed, and some process still uses what it held; not to be used again yet. Its kind's to say |
 //! | 64 | name | up to 128 bytes of UTF-8 |
 //!
 //! The chunk is HELD by itself, and is **never used for anything but an object of its kind** while the segment lives: a destroyed object's chunk
-//! goes to its kind's retired list and is used again from there. So a late process may touch the lock and wait words of an object that is gone, finds another birth number and goes.
+//! goes to its kind's retired list and is used again from there (not while it is *kept*). So a late process may touch the lock and wait words of an object that is gone, finds another birth number and goes.
 //! All changes are made under the directory lock:
 //!
 //! **Insert**: header filled, intent := X, cell := HELD(X), X.next := bucket, bucket := X (the commit), intent := none.
@@ -135,6 +136,9 @@ impl<'a> Header<'a> {
     fn bucket(self) -> &'a AtomicU64 {
         self.at.u64(40)
     }
+    pub(crate) fn kept(self) -> &'a AtomicU64 {
+        self.at.u64(48)
+    }
 
     pub(crate) fn name(self) -> Result<String> {
         let len = self.name_len().load(Ordering::Relaxed) as usize;
@@ -194,6 +198,25 @@ impl<'a> Directory<'a> {
         (0..Kind::ALL).flat_map(move |kind| links(shm, shm.segment.header().u64(at::RETIRED + kind * 8)))
     }
 
+    /// Every object that must be brought past a member's death or leave: all that are listed, and the destroyed ones that processes still use.
+    pub(crate) fn to_outlive(&self) -> Result<Vec<Header<'a>>> {
+        let kept = self.retired().filter(|object| !matches!(object, Ok(object) if object.kept().load(Ordering::Acquire) == 0));
+        self.all().chain(kept).collect()
+    }
+
+    /// The first retired object of this kind that nobody uses any more, and the link that leads to it.
+    fn reusable(&self, kind: Kind) -> Result<Option<(&'a AtomicU64, Header<'a>)>> {
+        let mut link = self.shm.segment.header().u64(at::RETIRED + kind as usize * 8);
+        for object in links(self.shm, link) {
+            let object = object?;
+            if object.kept().load(Ordering::Acquire) == 0 {
+                return Ok(Some((link, object)));
+            }
+            link = object.next();
+        }
+        Ok(None)
+    }
+
     /// Makes an object of `len` bytes in all and lists it. `fill` gets the header and the bytes after it, zeroed when the chunk is new; in a chunk that
     /// was used before, they are as they were left, and `fill` must leave lock and wait words alone.
     pub(crate) fn insert(&mut self, kind: Kind, name: Option<&str>, len: usize, fill: impl FnOnce(Header<'_>, Span<'_>) -> Result<()>) -> Result<ObjectId> {
@@ -203,13 +226,10 @@ impl<'a> Directory<'a> {
     fn try_insert(&mut self, kind: Kind, name: Option<&str>, len: usize, fill: impl FnOnce(Header<'_>, Span<'_>) -> Result<()>) -> Result<ObjectId> {
         let shm = self.shm;
         let fixed = shm.segment.header();
-        let retired = fixed.u64(at::RETIRED + kind as usize * 8);
-        let used = retired.load(Ordering::Acquire);
-        let (object, span) = if used != 0 {
-            let object = Header::at(shm, used)?;
-            fixed.u64(at::DIRECTORY_INTENT).store(used, Ordering::Release);
-            retired.store(object.next().load(Ordering::Relaxed), Ordering::Release);
-            (object, shm.chunk(used)?.bytes(shm)?)
+        let (object, span) = if let Some((link, object)) = self.reusable(kind)? {
+            fixed.u64(at::DIRECTORY_INTENT).store(object.offset, Ordering::Release);
+            link.store(object.next().load(Ordering::Relaxed), Ordering::Release);
+            (object, shm.chunk(object.offset)?.bytes(shm)?)
         } else {
             let chunk = shm.alloc(len as u64)?;
             let span = chunk.bytes(shm)?;

@@ -191,7 +191,7 @@ impl Fabric {
             }
             let mut directory = self.directory()?;
             directory.remove_all_of(owner)?;
-            let objects = directory.all().collect::<Result<Vec<_>>>()?;
+            let objects = directory.to_outlive()?;
             drop(directory); // a header stays one of its kind, whatever happens to its object
             outlive(shm, &objects, owner, Parting::Died)?;
             shm.free_all_of(owner)?;
@@ -356,7 +356,7 @@ impl Drop for Inner {
         let Some(me) = self.shm.me_if_joined() else { return };
         if let Ok(mut directory) = Directory::lock(&self.shm, quiesce) {
             let _ = directory.remove_all_of(me);
-            let objects: Result<Vec<_>> = directory.all().collect();
+            let objects = directory.to_outlive();
             drop(directory);
             let _ = objects.and_then(|objects| outlive(&self.shm, &objects, me, Parting::Left));
         }

@@ -8,7 +8,7 @@
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use crate::error::{Error, Result};
 
@@ -58,6 +58,42 @@ impl<'a> Span<'a> {
         let word = self.check(at, 8, 8)?;
         // SAFETY: inside the span, 8-aligned (the span's start is), mapped for 'a; an atomic is valid for any bits and other processes' writes.
         Ok(unsafe { AtomicU64::from_ptr(word.as_ptr().cast()) })
+    }
+
+    /// The byte at `at`.
+    #[inline(always)]
+    pub(crate) fn u8(self, at: usize) -> Result<&'a AtomicU8> {
+        let word = self.check(at, 1, 1)?;
+        // SAFETY: inside the span, mapped for 'a; an atomic is valid for any bits and other processes' writes.
+        Ok(unsafe { AtomicU8::from_ptr(word.as_ptr()) })
+    }
+
+    /// The 16-bit word at `at` (a multiple of 2).
+    #[inline(always)]
+    pub(crate) fn u16(self, at: usize) -> Result<&'a AtomicU16> {
+        let word = self.check(at, 2, 2)?;
+        // SAFETY: inside the span, 2-aligned (the span's start is 8-aligned), mapped for 'a; valid for any bits and other processes' writes.
+        Ok(unsafe { AtomicU16::from_ptr(word.as_ptr().cast()) })
+    }
+
+    /// The 32-bit word at `at` (a multiple of 4).
+    #[inline(always)]
+    pub(crate) fn u32(self, at: usize) -> Result<&'a AtomicU32> {
+        let word = self.check(at, 4, 4)?;
+        // SAFETY: inside the span, 4-aligned (the span's start is 8-aligned), mapped for 'a; valid for any bits and other processes' writes.
+        Ok(unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) })
+    }
+
+    /// Where the span begins.
+    #[inline(always)]
+    pub(crate) fn as_ptr(self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// Makes every byte 0.
+    pub(crate) fn zero(self) {
+        // SAFETY: the whole span is mapped and writable.
+        unsafe { std::ptr::write_bytes(self.start.as_ptr(), 0, self.len) };
     }
 
     /// A part of the span; `at` a multiple of 8.
