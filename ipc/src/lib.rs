@@ -2,6 +2,7 @@
 //!
 //! - [`Fabric`]: one shared world. Private ones are inherited, named ones are found by unrelated programs.
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
+//! - [`Dict`], [`Set`], [`Namespace`]: Python's managed ones, without a manager process.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
 //! - [`Ticket`]: how an object travels to another process.
 //!
@@ -43,6 +44,7 @@ mod shm;
 mod sync;
 mod sys;
 
+pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, DictValues, Elements, Namespace, Packed, Set, SetItems, Versioned};
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use objects::Kind;
