@@ -2,6 +2,7 @@
 //!
 //! - [`Fabric`]: one shared world. Private ones are inherited, named ones are found by unrelated programs.
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
+//! - [`Dict`], [`Set`], [`Namespace`]: Python's managed ones, without a manager process.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
 //! - [`RLock`], [`Semaphore`] and [`BoundedSemaphore`], [`RwLock`], [`Event`]: the other things that processes wait for; what the dead held comes back.
 //! - [`Condition`], [`Barrier`]: waiting until another process says so, or until all have come.
@@ -52,6 +53,7 @@ mod sys;
 /// The crate by whose traits C structs are cells: see [`Struct`].
 pub use bytemuck;
 pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Element, Elements, Integer, Locking, Struct, Value, ValueGuard};
+pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, DictValues, Elements, Namespace, Packed, Set, SetItems, Versioned};
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use objects::Kind;
