@@ -68,6 +68,8 @@ pub enum ErrorKind {
     Unsupported = 26,
     /// A lock's last owner died holding it. Only where `?` turned [`LockError::OwnerDied`](crate::LockError::OwnerDied) into an error; the lock was released again.
     OwnerDied = 27,
+    /// The time of a lease ran out and its message went back; nothing was changed.
+    LeaseLost = 29,
 }
 
 impl ErrorKind {

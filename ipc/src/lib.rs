@@ -46,7 +46,7 @@ mod sys;
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use objects::Kind;
-pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
+pub use queue::{BytesQueue, DeadLetter, DeadReason, Lease, Loan, Message, Queue, QueueBuilder, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};
 pub use sync::{Acquired, Lock, LockError, LockGuard};
 pub use sys::limits::available_cpus;

@@ -12,6 +12,7 @@
 //! | [`forks`], [`ChildClosed`] | how often this process was forked; descriptors that a forked child must not keep |
 //! | [`thread_id`] | tells the threads of this process apart |
 //! | [`limits`] | memory and processors that this process may use |
+//! | [`now`] | a clock that all processes of the machine share |
 //! | [`pause`], [`can_spin`] | spinning |
 
 mod fork;
@@ -20,8 +21,8 @@ mod linux;
 
 pub(crate) use fork::{ChildClosed, children, forks};
 pub(crate) use linux::{
-    Map, byte_is_locked, file_len, futex_wait, futex_wake, identity, is_stopped, lock_byte, lock_range_held, map, memory_file, random_id, reopen, reserve_file,
-    seal_against_shrinking, start_time, thread_id, unlock_byte,
+    Map, byte_is_locked, file_len, futex_wait, futex_wake, identity, is_stopped, lock_byte, lock_range_held, map, memory_file, now, random_id, reopen,
+    reserve_file, seal_against_shrinking, start_time, thread_id, unlock_byte,
 };
 
 use std::sync::OnceLock;
