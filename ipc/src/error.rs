@@ -68,10 +68,12 @@ pub enum ErrorKind {
     Unsupported = 26,
     /// A lock's last owner died holding it. Only where `?` turned [`LockError::OwnerDied`](crate::LockError::OwnerDied) into an error; the lock was released again.
     OwnerDied = 27,
-    /// The other side of a connection does not know the key, or does not speak the protocol by which it would show that.
-    NotAuthenticated = 40,
     /// The barrier is broken: a wait ran out of time, a party died, its action failed, or somebody aborted or reset it. [`Barrier::reset`](crate::Barrier::reset) heals it.
     BrokenBarrier = 28,
+    /// The time of a lease ran out and its message went back; nothing was changed.
+    LeaseLost = 29,
+    /// The other side of a connection does not know the key, or does not speak the protocol by which it would show that.
+    NotAuthenticated = 30,
 }
 
 impl ErrorKind {

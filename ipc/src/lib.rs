@@ -60,6 +60,7 @@ pub use objects::Kind;
 pub use poll::Pollable;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
 pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
+pub use queue::{BytesQueue, DeadLetter, DeadReason, Lease, Loan, Message, Queue, QueueBuilder, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};
 pub use sync::{
     Acquired, BoundedSemaphore, Event, Lock, LockError, LockGuard, Permit, RLock, RLockGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,

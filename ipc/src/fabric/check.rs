@@ -1,6 +1,8 @@
 //! The checker: walks the whole segment and accounts for every chunk. Used by every test, and by people who want to know.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use super::Fabric;
 use super::kinds::ops;
@@ -57,7 +59,9 @@ pub(super) fn check(fabric: &Fabric) -> Result<Report> {
             problems.push(format!("chunk {chunk:#x} belongs to object {object:#x} and to object {other:#x}"));
         }
     };
-    let live: Vec<_> = directory.all().collect::<Result<_>>()?;
+    let mut live: Vec<_> = directory.all().collect::<Result<_>>()?;
+    // Who takes the locks of two objects takes those of the younger one first.
+    live.sort_by_key(|object| Reverse(object.birth().load(Ordering::Acquire)));
     let retired: Vec<_> = directory.retired().collect::<Result<_>>()?;
     report.objects = live.len();
     let mut seen = HashSet::new();

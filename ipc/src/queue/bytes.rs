@@ -4,19 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::get::Getter;
-use super::layout::{KEEP_DEAD_LEASES, Mark, SIZE, Words};
-use super::lease::{self, LeasedBytes};
-use super::leased::{Lease, Reclaimed};
+use super::builder::QueueBuilder;
+use super::get::{self, Getter};
+use super::layout::{SIZE, Words};
 use super::message::{Loan, Message};
-use super::ring::{INLINE, Payload, Ring};
-use super::{get, put, waiting};
+use super::ring::{INLINE, Payload};
+use super::{put, timed, waiting};
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::objects::Kind;
-use crate::shm::{Deadline, Nap, Owner};
+use crate::shm::{Deadline, Nap};
 use crate::sync::wait;
 
 /// A queue of byte messages between processes, of any number of putters and getters in any language.
@@ -64,45 +63,65 @@ impl From<Unsent> for Error {
 }
 
 impl BytesQueue {
+    /// What a queue may be besides: lanes of priority, joinable, a limit on deliveries, a queue for dead letters.
+    pub fn builder() -> QueueBuilder {
+        QueueBuilder::unset()
+    }
+
     /// A queue without a name, of at most `capacity` messages (0: as many as the fabric holds). It goes with its last handle here, unless its [ticket](BytesQueue::ticket) was made.
     pub fn new(fabric: &Fabric, capacity: usize) -> Result<BytesQueue> {
-        BytesQueue::get_by(fabric, How::New, capacity, 0)
+        BytesQueue::builder().capacity(capacity).new_in(fabric)
     }
 
     /// As [`BytesQueue::new`]; but what a dead process had on lease waits for [`BytesQueue::reclaim`] and is not handed out again by itself.
     pub fn new_for_reclaim(fabric: &Fabric, capacity: usize) -> Result<BytesQueue> {
-        BytesQueue::get_by(fabric, How::New, capacity, KEEP_DEAD_LEASES)
+        BytesQueue::builder().capacity(capacity).keep_dead_leases().new_in(fabric)
     }
 
     /// Makes the queue of this name.
     pub fn create(fabric: &Fabric, name: &str, capacity: usize) -> Result<BytesQueue> {
-        BytesQueue::get_by(fabric, How::Create(name), capacity, 0)
+        BytesQueue::builder().capacity(capacity).create(fabric, name)
     }
 
     /// Opens the queue of this name.
     pub fn open(fabric: &Fabric, name: &str) -> Result<BytesQueue> {
-        BytesQueue::get_by(fabric, How::Open(name), 0, 0)
+        BytesQueue::builder().make(fabric, How::Open(name))
     }
 
-    /// Opens the queue of this name, or makes it. The capacity of one that exists stays as it is.
+    /// Opens the queue of this name, or makes it. One that exists stays as it was made.
     pub fn open_or_create(fabric: &Fabric, name: &str, capacity: usize) -> Result<BytesQueue> {
-        BytesQueue::get_by(fabric, How::OpenOrCreate(name), capacity, 0)
+        BytesQueue::builder().capacity(capacity).open_or_create(fabric, name)
     }
 
     /// Puts a message; waits while the queue is full.
     #[inline]
     pub fn put(&self, message: &[u8]) -> Result<()> {
-        self.put_as(message, codec::RAW, None)
+        self.put_as(0, message, codec::RAW, None)
     }
 
     /// Puts a message; waits at most `time` while the queue is full.
     pub fn put_timeout(&self, message: &[u8], time: Duration) -> Result<()> {
-        self.put_as(message, codec::RAW, Some(time))
+        self.put_as(0, message, codec::RAW, Some(time))
     }
 
     /// Puts a message if there is room at this moment.
     pub fn try_put(&self, message: &[u8]) -> Result<()> {
-        self.put_as(message, codec::RAW, Some(Duration::ZERO)).map_err(timeout_is(ErrorKind::Full))
+        self.put_as(0, message, codec::RAW, Some(Duration::ZERO)).map_err(timeout_is(ErrorKind::Full))
+    }
+
+    /// Puts a message into a [lane](QueueBuilder::lanes); waits while the queue is full. The lower the number, the sooner it is got. [`ErrorKind::InvalidArgument`] if there is no such lane.
+    pub fn put_to(&self, lane: usize, message: &[u8]) -> Result<()> {
+        self.put_as(lane, message, codec::RAW, None)
+    }
+
+    /// As [`BytesQueue::put_to`]; waits at most `time` while the queue is full.
+    pub fn put_to_timeout(&self, lane: usize, message: &[u8], time: Duration) -> Result<()> {
+        self.put_as(lane, message, codec::RAW, Some(time))
+    }
+
+    /// As [`BytesQueue::put_to`], if there is room at this moment.
+    pub fn try_put_to(&self, lane: usize, message: &[u8]) -> Result<()> {
+        self.put_as(lane, message, codec::RAW, Some(Duration::ZERO)).map_err(timeout_is(ErrorKind::Full))
     }
 
     /// Puts all messages in order under one lock (or as few as may be); waits while the queue is full. How many: all, or fewer if it was closed or memory ran
@@ -110,7 +129,7 @@ impl BytesQueue {
     pub fn put_many(&self, messages: &[&[u8]]) -> Result<usize> {
         let mut done = 0;
         for batch in messages.chunks(64) {
-            match self.put_batch(batch, codec::RAW, Deadline::Never, true) {
+            match self.put_batch(0, batch, codec::RAW, Deadline::Never, true) {
                 (put, Ok(())) => done += put,
                 (put, Err(error)) => return if done + put == 0 { Err(error) } else { Ok(done + put) },
             }
@@ -120,7 +139,7 @@ impl BytesQueue {
 
     /// Puts a message and wakes nobody: for a burst of messages that ends with [`BytesQueue::wake`]. A sleeping getter finds it by itself within 50 ms.
     pub fn put_quiet(&self, message: &[u8]) -> Result<()> {
-        self.put_batch(&[message], codec::RAW, Deadline::Never, false).1
+        self.put_batch(0, &[message], codec::RAW, Deadline::Never, false).1
     }
 
     /// Wakes a sleeping getter, if there is something to get.
@@ -142,7 +161,7 @@ impl BytesQueue {
 
     /// Puts a filled chunk; waits while the queue is full. If it fails, the chunk comes back.
     pub fn put_loan(&self, loan: Loan) -> Result<(), Unsent> {
-        self.put_chunk(loan, codec::RAW, Deadline::Never)
+        self.put_chunk(0, loan, codec::RAW, Deadline::Never)
     }
 
     /// Gets the next message; waits for one. [`ErrorKind::Closed`] once the queue is closed and drained.
@@ -175,42 +194,11 @@ impl BytesQueue {
         self.get_many_by(max, Deadline::after(Some(time)))
     }
 
-    /// Gets the next message *on a lease*: it stays the queue's until it is [acknowledged](Lease::ack). If the lease is dropped, or its holder dies, the message goes back to the front
-    /// (for a holder's death: when the fabric is next swept). At least once, where a plain get is at most once.
-    pub fn get_lease(&self) -> Result<Lease> {
-        self.get_lease_timeout(None)
-    }
-
-    /// As [`BytesQueue::get_lease`], waiting at most `time`; `None`: for ever.
-    pub fn get_lease_timeout(&self, time: Option<Duration>) -> Result<Lease> {
-        self.wait_for(Deadline::after(time), |w| {
-            let mut getter = Getter::enter(w)?;
-            let Some(leased) = lease::lease(&mut getter)? else { return Ok(None) };
-            let (me, more) = (getter.me, getter.more());
-            drop(getter);
-            waiting::after_get(w, more);
-            let (bytes, chunk) = match leased.what {
-                LeasedBytes::Copy(message) => (message, 0),
-                LeasedBytes::Chunk { offset, len } => (Message::view(self.fabric(), offset, len, Owner::NOBODY, codec::RAW), offset),
-            };
-            Ok(Some(Lease { queue: self.clone(), entry: leased.entry, me, deliveries: leased.deliveries, bytes, chunk, done: false }))
-        })
-    }
-
-    /// Takes out what a dead process had on lease. [`ErrorKind::InvalidArgument`] if it lives.
-    pub fn reclaim(&self, dead: Owner) -> Result<Vec<Reclaimed>> {
-        if self.0.handle.shm().alive(dead) {
-            return Err(Error::new(ErrorKind::InvalidArgument, format!("{dead:?} lives: what it has on lease is its own")));
-        }
-        let getter = Getter::enter(self.words())?;
-        let all = lease::reclaim(&getter, dead, self.fabric())?;
-        Ok(all.into_iter().map(|(message, progress, deliveries)| Reclaimed { message, progress, deliveries }).collect())
-    }
-
-    /// Messages in the queue, those that came back from a lease included. Exact if nobody puts or gets meanwhile.
+    /// Messages that can be got, those that came back from a lease included. Exact if nobody puts or gets meanwhile.
     pub fn len(&self) -> usize {
         let Some(w) = self.words_if_here() else { return 0 };
-        in_rings(w).unwrap_or(0).saturating_add(w.returned().load(Ordering::Relaxed) as usize)
+        self.look_at_clock(w);
+        get::in_rings(w).unwrap_or(0).saturating_add(w.returned() as usize)
     }
 
     /// Whether the queue holds nothing at this moment.
@@ -247,21 +235,11 @@ impl BytesQueue {
         self.words_if_here().is_none_or(Words::is_closed)
     }
 
-    fn get_by(fabric: &Fabric, how: How<'_>, capacity: usize, flags: u64) -> Result<BytesQueue> {
-        let handle = Handle::get(fabric, Kind::Queue, how, SIZE, |_, body| {
-            body.u64(0)?.store(capacity as u64, Ordering::Relaxed);
-            body.u64(8)?.store(flags, Ordering::Relaxed);
-            body.u64(16)?.store(0, Ordering::Release);
-            Ok(())
-        })?;
-        Ok(BytesQueue::of(handle))
-    }
-
     pub(super) fn handle(&self) -> &Handle {
         &self.0.handle
     }
 
-    fn of(handle: Handle) -> BytesQueue {
+    pub(super) fn of(handle: Handle) -> BytesQueue {
         BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(waiting::MOST_LOOKS) }))
     }
 
@@ -277,28 +255,28 @@ impl BytesQueue {
 
     /// Puts one message of any size.
     #[inline(always)]
-    pub(crate) fn put_as(&self, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
+    pub(crate) fn put_as(&self, lane: usize, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
         if message.len() <= INLINE {
             let w = self.words();
-            if matches!(put::put(w, &[Payload::Inline(message)], codec), Ok(1)) {
+            if matches!(put::put(w, lane, &[Payload::Inline(message)], codec), Ok(1)) {
                 wait::wake(w.data(), 1);
                 return Ok(());
             }
         }
-        self.put_batch(&[message], codec, Deadline::after(time), true).1
+        self.put_batch(lane, &[message], codec, Deadline::after(time), true).1
     }
 
     /// Puts messages of any size, in order, waiting for room; how many, and why it ended if not with the last.
-    pub(crate) fn put_batch(&self, messages: &[&[u8]], codec: u8, deadline: Deadline, wake: bool) -> (usize, Result<()>) {
+    pub(crate) fn put_batch(&self, lane: usize, messages: &[&[u8]], codec: u8, deadline: Deadline, wake: bool) -> (usize, Result<()>) {
         let mut done = 0;
         while done < messages.len() {
             let rest = &messages[done..];
             let inline = rest.iter().take_while(|message| message.len() <= INLINE).count();
             let step = if inline == 0 {
-                self.copy_to_chunk(rest[0]).and_then(|loan| self.put_chunk(loan, codec, deadline).map_err(Error::from)).map(|()| 1)
+                self.copy_to_chunk(rest[0]).and_then(|loan| self.put_chunk(lane, loan, codec, deadline).map_err(Error::from)).map(|()| 1)
             } else {
                 let payloads: Vec<Payload<'_>> = rest[..inline].iter().map(|message| Payload::Inline(message)).collect();
-                self.put_payloads(&payloads, codec, deadline, wake)
+                self.put_payloads(lane, &payloads, codec, deadline, wake)
             };
             match step {
                 Ok(put) => done += put,
@@ -314,12 +292,12 @@ impl BytesQueue {
         Ok(loan)
     }
 
-    pub(crate) fn put_chunk(&self, loan: Loan, codec: u8, deadline: Deadline) -> Result<(), Unsent> {
+    pub(crate) fn put_chunk(&self, lane: usize, loan: Loan, codec: u8, deadline: Deadline) -> Result<(), Unsent> {
         if loan.fabric().id() != self.fabric().id() {
             let error = Error::new(ErrorKind::InvalidArgument, format!("the loan is of {:?}, the queue of {:?}", loan.fabric(), self.fabric()));
             return Err(Unsent { error, loan });
         }
-        match self.put_payloads(&[Payload::Chunk { offset: loan.offset(), len: loan.len() as u64 }], codec, deadline, true) {
+        match self.put_payloads(lane, &[Payload::Chunk { offset: loan.offset(), len: loan.len() as u64 }], codec, deadline, true) {
             Ok(_) => {
                 loan.forget();
                 Ok(())
@@ -329,11 +307,11 @@ impl BytesQueue {
     }
 
     /// Puts at least one of the payloads; waits for room.
-    fn put_payloads(&self, payloads: &[Payload<'_>], codec: u8, deadline: Deadline, wake: bool) -> Result<usize> {
+    fn put_payloads(&self, lane: usize, payloads: &[Payload<'_>], codec: u8, deadline: Deadline, wake: bool) -> Result<usize> {
         let w = self.words();
         let mut nap = Nap::new();
         loop {
-            let done = self.with_room(|| put::put(w, payloads, codec))?;
+            let done = self.with_room(|| put::put(w, lane, payloads, codec))?;
             if done > 0 {
                 if wake {
                     wait::wake(w.data(), done as u32);
@@ -344,7 +322,7 @@ impl BytesQueue {
                 return Err(Error::new(ErrorKind::Timeout, format!("queue {} had no room within the time given", self.0.handle.label())));
             };
             let announced = wait::announce(w.space());
-            if in_rings(w)? < w.capacity().load(Ordering::Relaxed) as usize || w.is_closed() || w.birth().load(Ordering::Acquire) != w.id.birth {
+            if get::in_rings(w)? < w.capacity().load(Ordering::Relaxed) as usize || w.is_closed() || w.birth().load(Ordering::Acquire) != w.id.birth {
                 continue;
             }
             wait::sleep(w.shm, w.space(), announced, time);
@@ -372,7 +350,12 @@ impl BytesQueue {
                 waiting::after_get(w, more);
                 Ok(Ok(message))
             }
-            None => Ok(Err(self.nothing(closed))),
+            None => {
+                if getter.is_roomy() {
+                    getter.shrink()?;
+                }
+                Ok(Err(self.nothing(closed && !timed::will_come_back(w))))
+            }
         }
     }
 
@@ -418,25 +401,6 @@ impl BytesQueue {
             Error::new(ErrorKind::Closed, format!("queue {label} is closed and drained"))
         } else {
             Error::new(ErrorKind::Timeout, format!("queue {label} had nothing within the time given"))
-        }
-    }
-}
-
-/// Messages in the rings at this moment: what a bounded queue counts.
-fn in_rings(w: Words<'_>) -> Result<usize> {
-    loop {
-        let rings = (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire));
-        if rings.0 == 0 || rings.1 == 0 {
-            return Ok(0);
-        }
-        let count = || -> Result<usize> {
-            let head = Mark(Ring::at(w.shm, rings.0)?.head()?.load(Ordering::Acquire));
-            let tail = Mark(Ring::at(w.shm, rings.1)?.tail()?.load(Ordering::Acquire));
-            Ok(tail.count().wrapping_sub(head.count()) as usize)
-        };
-        let count = count();
-        if rings == (w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire)) {
-            return count;
         }
     }
 }

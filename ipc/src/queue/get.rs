@@ -11,10 +11,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::layout::{Mark, Words};
+use super::entry::{self, Entry};
+use super::layout::{Lane, MANY_LANES, Mark, Words};
 use super::message::Message;
-use super::ring::{Record, Ring};
-use super::{lease, put};
+use super::ring::{FIRST_RING, Record, Ring};
+use super::{joined, lease, put, timed};
 use crate::error::{Error, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::gone;
@@ -23,6 +24,9 @@ use crate::heap::cell::{Cell, Holder};
 use crate::objects::Kind;
 use crate::shm::Owner;
 use crate::sync::guard::Guard;
+
+/// An empty ring of more bytes than that is given back: hundreds of messages went through it.
+const ROOMY: usize = 64 << 10;
 
 /// The consumer lock, held, the structure whole.
 #[inline(always)]
@@ -33,25 +37,55 @@ pub(crate) fn lock(w: Words<'_>) -> Result<Guard<'_>> {
 /// Whether a getter would find something (or the end): a look without any lock, for spinning and sleeping.
 #[inline(always)]
 pub(crate) fn looks_ready(w: Words<'_>) -> bool {
-    let offset = w.head_ring().load(Ordering::Acquire);
-    if w.returned().load(Ordering::Relaxed) != 0 || w.closed().load(Ordering::Acquire) != 0 || w.birth().load(Ordering::Relaxed) != w.id.birth {
+    let aside = w.aside().load(Ordering::Relaxed);
+    if aside as u32 != 0 || !w.is_here() || w.closed().load(Ordering::Acquire) != 0 && !timed::will_come_back(w) {
         return true;
     }
+    // A ring that was freed under our eyes: go and look under the lock.
+    (aside != 0 && (timed::is_due(w) || aside & MANY_LANES != 0 && in_rings(w).unwrap_or(1) != 0)) || lane_looks_ready(w).unwrap_or(true)
+}
+
+#[inline(always)]
+fn lane_looks_ready(w: Words<'_>) -> Result<bool> {
+    let offset = w.lane(0)?.head_ring().load(Ordering::Acquire);
     if offset == 0 {
-        return false;
+        return Ok(false);
     }
-    let look = || -> Result<bool> {
-        let ring = Ring::at(w.shm, offset)?;
-        let (tail, head) = (Mark(ring.tail()?.load(Ordering::Acquire)), Mark(ring.head()?.load(Ordering::Relaxed)));
-        Ok(tail.count() != head.count() || ring.next()?.load(Ordering::Relaxed) != 0)
-    };
-    look().unwrap_or(true) // a ring that was freed under our eyes: go and look under the lock
+    let ring = Ring::at(w.shm, offset)?;
+    let (tail, head) = (Mark(ring.tail()?.load(Ordering::Acquire)), Mark(ring.head()?.load(Ordering::Relaxed)));
+    Ok(tail.count() != head.count() || ring.next()?.load(Ordering::Relaxed) != 0)
+}
+
+/// Messages in the rings of all lanes at this moment: what a bounded queue counts.
+pub(crate) fn in_rings(w: Words<'_>) -> Result<usize> {
+    w.all_lanes().try_fold(0, |sum: usize, lane| Ok(sum.saturating_add(in_lane(w, lane?)?)))
+}
+
+/// Messages in the rings of one lane at this moment.
+pub(crate) fn in_lane(w: Words<'_>, lane: Lane<'_>) -> Result<usize> {
+    loop {
+        let rings = (lane.head_ring().load(Ordering::Acquire), lane.tail_ring().load(Ordering::Acquire));
+        if rings.0 == 0 || rings.1 == 0 {
+            return Ok(0);
+        }
+        let count = || -> Result<usize> {
+            let head = Mark(Ring::at(w.shm, rings.0)?.head()?.load(Ordering::Acquire));
+            let tail = Mark(Ring::at(w.shm, rings.1)?.tail()?.load(Ordering::Acquire));
+            Ok(tail.count().wrapping_sub(head.count()) as usize)
+        };
+        let count = count();
+        if rings == (lane.head_ring().load(Ordering::Acquire), lane.tail_ring().load(Ordering::Acquire)) {
+            return count;
+        }
+    }
 }
 
 /// The consumer side, entered.
 pub(crate) struct Getter<'a> {
     pub(crate) w: Words<'a>,
     pub(crate) me: Owner,
+    /// The lane that it looks at.
+    pub(crate) lane: Lane<'a>,
     ring: Option<Ring<'a>>,
     head: Mark,
     _guard: Guard<'a>,
@@ -59,8 +93,8 @@ pub(crate) struct Getter<'a> {
 
 /// What stands at the front.
 pub(crate) enum Front<'a> {
-    /// A lease that came back: the entry's offset.
-    Returned(lease::Entry<'a>),
+    /// A lease that came back.
+    Returned(Entry<'a>),
     /// A record in the ring, and the head word that takes it.
     Record(Ring<'a>, Record, Mark),
 }
@@ -79,14 +113,15 @@ impl<'a> Getter<'a> {
     #[inline(always)]
     fn enter_any(w: Words<'a>) -> Result<Getter<'a>> {
         let guard = lock(w)?;
-        let mut getter = Getter { w, me: guard.me, ring: None, head: Mark(0), _guard: guard };
+        let mut getter = Getter { w, me: guard.me, lane: w.lane(0)?, ring: None, head: Mark(0), _guard: guard };
         getter.load_ring()?;
         Ok(getter)
     }
 
     #[inline(always)]
     fn load_ring(&mut self) -> Result<()> {
-        let offset = self.w.head_ring().load(Ordering::Acquire);
+        let offset = self.lane.head_ring().load(Ordering::Acquire);
+        self.ring = None;
         if offset != 0 {
             let ring = Ring::at(self.w.shm, offset)?;
             self.head = Mark(ring.head()?.load(Ordering::Relaxed));
@@ -95,20 +130,66 @@ impl<'a> Getter<'a> {
         Ok(())
     }
 
+    fn enter_lane(&mut self, number: usize) -> Result<()> {
+        if self.lane.number != number {
+            self.lane = self.w.lane(number)?;
+            self.load_ring()?;
+        }
+        Ok(())
+    }
+
     /// What a get would take now, without taking it.
     #[inline(always)]
     pub(crate) fn front(&mut self) -> Result<Option<Front<'a>>> {
-        if self.w.returned().load(Ordering::Relaxed) != 0
-            && let Some(entry) = lease::first_returned(self.w, self.head.count())?
-        {
-            return Ok(Some(Front::Returned(entry)));
+        if self.w.aside().load(Ordering::Relaxed) != 0 { self.front_of_all() } else { self.front_of_lane() }
+    }
+
+    /// The same where there is more to look at than one lane: the clock, what came back, all lanes.
+    #[inline(never)]
+    fn front_of_all(&mut self) -> Result<Option<Front<'a>>> {
+        let w = self.w;
+        timed::look(w)?;
+        let returned = if w.returned() == 0 { None } else { entry::first_returned(w)? };
+        let mut number = 0;
+        while number < w.lane_count() {
+            if let Some((lane, entry)) = returned
+                && lane <= number
+            {
+                return Ok(Some(Front::Returned(entry)));
+            }
+            self.enter_lane(number)?;
+            if let Some(front) = self.front_of_lane()? {
+                // While we looked here something may have come into a lane before: it was first there by the time this one is taken.
+                match self.lane_before(number)? {
+                    None => return Ok(Some(front)),
+                    Some(before) => number = before,
+                }
+            } else {
+                number += 1;
+            }
         }
+        Ok(returned.map(|(_, entry)| Front::Returned(entry)))
+    }
+
+    /// The first lane before this one that holds something.
+    fn lane_before(&self, number: usize) -> Result<Option<usize>> {
+        for lane in self.w.all_lanes().take(number) {
+            let lane = lane?;
+            if in_lane(self.w, lane)? != 0 {
+                return Ok(Some(lane.number));
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline(always)]
+    fn front_of_lane(&mut self) -> Result<Option<Front<'a>>> {
         loop {
             let Some(ring) = self.ring else { return Ok(None) };
-            let mut tail = Mark(self.w.seen_tail().load(Ordering::Relaxed));
+            let mut tail = Mark(self.lane.seen_tail().load(Ordering::Relaxed));
             if tail.count() == self.head.count() {
                 tail = Mark(ring.tail()?.load(Ordering::Acquire));
-                self.w.seen_tail().store(tail.0, Ordering::Relaxed);
+                self.lane.seen_tail().store(tail.0, Ordering::Relaxed);
             }
             let waiting = tail.count().wrapping_sub(self.head.count()) as usize;
             if waiting > ring.size() / 8 {
@@ -127,22 +208,57 @@ impl<'a> Getter<'a> {
     /// Takes the front message.
     #[inline(always)]
     pub(crate) fn take(&mut self, fabric: &Fabric) -> Result<Option<Message>> {
-        match self.front()? {
+        if self.w.aside().load(Ordering::Relaxed) != 0 {
+            return self.take_of_all(fabric);
+        }
+        match self.front_of_lane()? {
+            Some(Front::Record(ring, record, next)) => self.take_record(fabric, ring, record, next).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    #[inline(never)]
+    fn take_of_all(&mut self, fabric: &Fabric) -> Result<Option<Message>> {
+        match self.front_of_all()? {
             None => Ok(None),
-            Some(Front::Record(ring, Record::Inline { at, len, codec }, next)) => {
-                let message = Message::copy(ring.bytes(), at, len, codec)?;
-                self.advance(ring, next)?;
+            Some(Front::Record(ring, record, next)) => {
+                let tally = joined::begin(self, ring.head_offset(), self.head.0)?;
+                let taken = self.take_record(fabric, ring, record, next);
+                joined::finish(self, tally, taken.is_ok())?;
+                taken.map(Some)
+            }
+            Some(Front::Returned(entry)) => {
+                let message = self.take_entry(entry, fabric)?;
+                self.w.set_returned(self.w.returned().saturating_sub(1));
                 Ok(Some(message))
             }
-            Some(Front::Record(ring, Record::Chunk { offset, len, codec }, next)) => {
+        }
+    }
+
+    /// Takes a message out of the ledger: the caller's from now on, and its task if the queue is joinable.
+    pub(crate) fn take_entry(&self, entry: Entry<'_>, fabric: &Fabric) -> Result<Message> {
+        let tally = joined::begin(self, entry.state_offset(), entry.state()?.load(Ordering::Relaxed))?;
+        let taken = lease::take_out(self, entry, fabric);
+        joined::finish(self, tally, taken.is_ok())?;
+        taken
+    }
+
+    #[inline(always)]
+    fn take_record(&mut self, fabric: &Fabric, ring: Ring<'a>, record: Record, next: Mark) -> Result<Message> {
+        match record {
+            Record::Inline { at, len, tags } => {
+                let message = Message::copy(ring.bytes(), at, len, tags)?;
+                self.advance(ring, next)?;
+                Ok(message)
+            }
+            Record::Chunk { offset, len, tags } => {
                 let chunk = self.held_chunk(offset, len)?;
                 let (word, before) = (ring.head_offset(), self.head.0);
                 self.claim(chunk, word, before);
                 self.advance(ring, next)?;
                 self.own(chunk);
-                Ok(Some(Message::view(fabric, offset, len, self.me, codec)))
+                Ok(Message::view(fabric, offset, len, self.me, tags))
             }
-            Some(Front::Returned(entry)) => lease::take_returned(self, entry, fabric).map(Some),
         }
     }
 
@@ -158,9 +274,13 @@ impl<'a> Getter<'a> {
         self.head
     }
 
-    /// Whether more stands behind what was just taken, as far as this side has seen.
+    /// How much more there is behind what was just taken, as far as this side has seen.
+    #[inline(always)]
     pub(crate) fn more(&self) -> u32 {
-        Mark(self.w.seen_tail().load(Ordering::Relaxed)).count().wrapping_sub(self.head.count())
+        if self.w.aside().load(Ordering::Relaxed) & MANY_LANES != 0 {
+            return in_rings(self.w).unwrap_or(1) as u32;
+        }
+        Mark(self.lane.seen_tail().load(Ordering::Relaxed)).count().wrapping_sub(self.head.count())
     }
 
     /// The chunk of a message, checked to be the queue's and large enough.
@@ -208,29 +328,56 @@ impl<'a> Getter<'a> {
         if next == 0 {
             return Ok(false);
         }
-        if w.tail_ring().load(Ordering::Relaxed) == ring.offset {
+        if self.lane.tail_ring().load(Ordering::Relaxed) == ring.offset {
             return Err(Error::corrupt("a queue's last ring leads to another"));
         }
         if Mark(ring.tail()?.load(Ordering::Acquire)).count() != self.head.count() {
-            self.w.seen_tail().store(self.head.0, Ordering::Relaxed);
+            self.lane.seen_tail().store(self.head.0, Ordering::Relaxed);
             return Ok(true); // something was put between the look and the link: stay, and look again
         }
         let new = Ring::at(w.shm, next)?;
-        retire(w, ring, next, self.me)?;
-        w.seen_tail().store(new.tail()?.load(Ordering::Acquire), Ordering::Relaxed);
+        retire(w, self.lane, ring, next, self.me)?;
+        self.lane.seen_tail().store(new.tail()?.load(Ordering::Acquire), Ordering::Relaxed);
         self.load_ring()?;
         Ok(true)
+    }
+
+    /// Of lanes that are empty, gives the rings back that grew large; each keeps a small one. (A ring is added and the old one left, by the ways that exist.)
+    #[cold]
+    pub(crate) fn shrink(&mut self) -> Result<()> {
+        for number in 0..self.w.lane_count() {
+            self.enter_lane(number)?;
+            let Some(ring) = self.ring else { continue };
+            if ring.size() <= ROOMY {
+                continue;
+            }
+            {
+                let guard = put::lock(self.w)?;
+                let is_last = self.lane.tail_ring().load(Ordering::Relaxed) == ring.offset;
+                if !is_last || ring.waiting()? != 0 || put::grow(self.w, self.lane, &guard, Some(ring), self.head.count(), FIRST_RING).is_err() {
+                    continue; // in use; or no memory, and that is no reason to fail
+                }
+            }
+            self.leave(ring)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the ring that is looked at is one to give back when it is empty.
+    pub(crate) fn is_roomy(&self) -> bool {
+        self.ring.is_some_and(|ring| ring.size() > ROOMY)
     }
 }
 
 /// Frees a ring that nobody will use again; both locks are held. `next`: the new head ring, or 0 when the queue ends.
-pub(crate) fn retire(w: Words<'_>, ring: Ring<'_>, next: u64, me: Owner) -> Result<()> {
+pub(crate) fn retire(w: Words<'_>, lane: Lane<'_>, ring: Ring<'_>, next: u64, me: Owner) -> Result<()> {
     let chunk = w.shm.chunk(ring.offset)?;
     if chunk.holder() != Holder::Held(w.id.offset) {
         return Err(Error::corrupt(format_args!("a queue's ring stands in a chunk that the queue does not hold ({:?})", chunk.holder())));
     }
+    w.intent_lane().store(lane.number as u64, Ordering::Relaxed);
     w.retiring().store(ring.offset, Ordering::Release);
-    w.head_ring().store(next, Ordering::Release);
+    lane.head_ring().store(next, Ordering::Release);
     w.shm.give_back(w.retiring(), Cell::held(w.id.offset), me)
 }
 
@@ -245,33 +392,38 @@ pub(crate) fn end(w: Words<'_>) -> Result<()> {
     }
     getter.load_ring()?; // the first ring may have come since the look above, with a message in it; from here on none comes
     lease::end(w)?;
-    while let Some(front) = getter.front()? {
-        let Front::Record(ring, record, next) = front else { return Err(Error::corrupt("a lease came back to a queue that has ended")) };
-        if let Record::Chunk { offset, len, .. } = record {
-            let chunk = getter.held_chunk(offset, len)?;
-            getter.claim(chunk, ring.head_offset(), getter.head.0);
-            getter.advance(ring, next)?;
-            getter.discard(chunk);
-        } else {
-            getter.advance(ring, next)?;
-        }
-    }
-    if let Some(ring) = getter.ring {
-        let _producers = put::lock(w)?;
-        w.tail_ring().store(0, Ordering::Release);
-        retire(w, ring, 0, getter.me)?;
+    for number in 0..w.lane_count() {
+        getter.enter_lane(number)?;
+        getter.end_lane()?;
     }
     Ok(())
+}
+
+impl Getter<'_> {
+    fn end_lane(&mut self) -> Result<()> {
+        while let Some(Front::Record(ring, record, next)) = self.front_of_lane()? {
+            if let Record::Chunk { offset, len, .. } = record {
+                let chunk = self.held_chunk(offset, len)?;
+                self.claim(chunk, ring.head_offset(), self.head.0);
+                self.advance(ring, next)?;
+                self.discard(chunk);
+            } else {
+                self.advance(ring, next)?;
+            }
+        }
+        if let Some(ring) = self.ring {
+            let _producers = put::lock(self.w)?;
+            self.lane.tail_ring().store(0, Ordering::Release);
+            retire(self.w, self.lane, ring, 0, self.me)?;
+        }
+        Ok(())
+    }
 }
 
 /// Undoes or finishes what a dead getter had begun. May be repeated.
 fn repair(w: Words<'_>, me: Owner) -> Result<()> {
     drop(put::lock(w)?);
     let held = Cell::held(w.id.offset);
-    let ring = match w.head_ring().load(Ordering::Acquire) {
-        0 => None,
-        offset => Some(Ring::at(w.shm, offset)?),
-    };
     let taking = w.taking().load(Ordering::Acquire);
     if taking != 0 {
         let chunk = w.shm.chunk(taking)?;
@@ -284,9 +436,14 @@ fn repair(w: Words<'_>, me: Owner) -> Result<()> {
             w.shm.give_back(w.taking(), claimed, me)?;
         }
     }
-    lease::repair(w, ring, me)?;
-    if let Some(ring) = ring {
-        w.seen_tail().store(ring.tail()?.load(Ordering::Acquire), Ordering::Release);
+    joined::repair(w)?;
+    lease::repair(w, me)?;
+    for lane in w.all_lanes() {
+        let lane = lane?;
+        let offset = lane.head_ring().load(Ordering::Acquire);
+        if offset != 0 {
+            lane.seen_tail().store(Ring::at(w.shm, offset)?.tail()?.load(Ordering::Acquire), Ordering::Release);
+        }
     }
     Ok(())
 }

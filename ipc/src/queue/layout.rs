@@ -1,4 +1,4 @@
-//! Where a queue's words stand, and the words themselves. `ring.rs`, `put.rs`, `get.rs` and `lease.rs` say who may change them when.
+//! Where a queue's words stand, and the words themselves. The files of the protocols say who may change them when.
 //!
 //! Offsets in the object (after the common header of 192 bytes), each side on lines of its own:
 //!
@@ -7,36 +7,53 @@
 //! | 192 | capacity in messages; 0: unbounded | set at creation |
 //! | 200 | flags: bit 0 leases of the dead wait for `reclaim` | set at creation |
 //! | 208 | closed: 1 | producer lock; read by all, so it stands on a line that hardly ever changes |
+//! | 216 | lanes, 1 to 8 | set at creation |
+//! | 224 | most deliveries; 0: no limit | set at creation |
+//! | 232, 240 | dead-letter queue: offset (0: none) and birth | set at creation |
 //! | 256 | producer lock | |
-//! | 264 | tail ring: where putters write | producer lock |
-//! | 272, 280 | putting: chunk; the ring's tail word before | producer lock |
-//! | 288 | growing: ring being linked | producer lock |
-//! | 296 | retiring: ring being freed by a getter that holds both locks | producer lock |
-//! | 304 | head word as putters last saw it | producer lock |
-//! | 312 | how many messages were got, as putters last saw it | producer lock |
+//! | 264, 272 | lane 0: tail ring, where putters write; head word as putters last saw it | producer lock |
+//! | 280 | how many messages were got, as putters last saw it (of a queue with one lane) | producer lock |
+//! | 288, 296 | putting: chunk; the ring's tail word before | producer lock |
+//! | 304 | growing: ring being linked | producer lock |
+//! | 312 | retiring: ring being freed by a getter that holds both locks | producer lock |
+//! | 320 | the lane that putting, growing, retiring and receiving are about | producer lock |
+//! | 328, 336, 344 | receiving: lease entry of another queue; that queue; the ring's tail word before | producer lock |
 //! | 384 | consumer lock | |
-//! | 392 | head ring: where getters read | consumer lock (and the producer lock when it is the first ring) |
-//! | 400, 408, 416, 424 | taking: chunk; its claimed cell; offset of the word whose change commits; its value before | consumer lock |
-//! | 432 | leasing: entry; its commit word is the head ring's head, value before at 440 | consumer lock |
-//! | 448 | linking: lease entry being added | consumer lock |
-//! | 456 | first lease entry | consumer lock |
-//! | 464 | how many entries are RETURNED | consumer lock; read by all |
-//! | 472 | tail word as getters last saw it | consumer lock |
-//! | 512 | data wait word (u32) | |
-//! | 576 | space wait word (u32) | |
+//! | 392, 400 | lane 0: head ring, where getters read; tail word as getters last saw it | consumer lock (the first too when the ring is the first or is left) |
+//! | 408 | aside: what a getter must look at besides lane 0 (below) | consumer lock; read by all |
+//! | 416, 424, 432, 440 | taking: chunk; its claimed cell; offset of the word whose change commits; its value before | consumer lock |
+//! | 448, 456, 464 | leasing: entry; offset of the head word whose change commits; its value before | consumer lock |
+//! | 472 | linking: lease entry being added | consumer lock |
+//! | 480 | first lease entry | consumer lock |
+//! | 488 | due: no lease ends and no message comes back before this time; 0: none will | consumer lock; read by all |
+//! | 496 | moving: entry on its way to the dead-letter queue | consumer lock |
+//! | 504 | how many entries are BURIED | consumer lock; read by all |
+//! | 512, 520, 528, 536 | tallying: entry; its state after; offset of the word whose change commits; its value before | consumer lock |
+//! | 544, 552 | losing: entry; `lost` after | consumer lock |
+//! | 560 | lost: items whose getter went before `task_done` | consumer lock; read by all |
+//! | 576 | data wait word (u32) | |
+//! | 640 | space wait word (u32) | |
+//! | 704 | done wait word (u32): who joins sleeps on it | |
+//! | 768 + 16 k | lane k + 1, k from 0 to 6: as lane 0's at 264 | producer lock |
+//! | 896 + 16 k | lane k + 1: as lane 0's at 392 | consumer lock |
 //!
 //! Both the tail and the head word are `count << 32 | offset / 8`: the number of messages put (or got) so far and the place of the next one in the ring's
 //! buffer, so that one store commits a message and its number.
+//!
+//! **Aside**: bits 0..32 how many entries are RETURNED; bit 60 TIMED (`due` is set); bit 61 JOINABLE; bit 62 LANES (more than one). 0 in an ordinary queue where nothing came back: the
+//! way of a getter is then one look at this word and lane 0.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fabric::handle::Handle;
 use crate::objects::{HEADER, ObjectId};
 use crate::shm::{Fixed, Shm};
 
 /// Bytes of a queue object.
-pub(crate) const SIZE: usize = 704;
+pub(crate) const SIZE: usize = 1024;
+/// Lanes that a queue may have.
+pub(crate) const LANES: usize = 8;
 
 /// A queue's words.
 #[derive(Clone, Copy)]
@@ -46,43 +63,78 @@ pub(crate) struct Words<'a> {
     pub(crate) id: ObjectId,
 }
 
+/// The words of one lane.
+#[derive(Clone, Copy)]
+pub(crate) struct Lane<'a> {
+    pub(crate) number: usize,
+    producer: Fixed<'a, 16>,
+    consumer: Fixed<'a, 16>,
+}
+
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident = $at:expr;)*) => {
-        impl<'a> Words<'a> {
-            $($(#[$doc])* #[inline(always)] pub(crate) fn $name(self) -> &'a AtomicU64 { self.at.u64($at) })*
+    ($of:ident: $($(#[$doc:meta])* $name:ident = $part:ident $at:expr;)*) => {
+        impl<'a> $of<'a> {
+            $($(#[$doc])* #[inline(always)] pub(crate) fn $name(self) -> &'a AtomicU64 { self.$part.u64($at) })*
         }
     };
 }
 
-words! {
-    birth = 24;
-    capacity = HEADER;
-    flags = HEADER + 8;
-    closed = HEADER + 16;
-    producer_lock = 256;
-    tail_ring = 264;
-    putting = 272;
-    putting_tail = 280;
-    growing = 288;
-    retiring = 296;
-    seen_head = 304;
-    seen_got = 312;
-    consumer_lock = 384;
-    head_ring = 392;
-    taking = 400;
-    taking_cell = 408;
-    taking_word = 416;
-    taking_before = 424;
-    leasing = 432;
-    leasing_before = 440;
-    linking = 448;
-    leases = 456;
-    returned = 464;
-    seen_tail = 472;
+words! { Words:
+    birth = at 24;
+    capacity = at HEADER;
+    flags = at HEADER + 8;
+    closed = at HEADER + 16;
+    lanes = at HEADER + 24;
+    most_deliveries = at HEADER + 32;
+    dead_letters = at HEADER + 40;
+    dead_letters_birth = at HEADER + 48;
+    producer_lock = at 256;
+    seen_got = at 280;
+    putting = at 288;
+    putting_tail = at 296;
+    growing = at 304;
+    retiring = at 312;
+    intent_lane = at 320;
+    receiving = at 328;
+    receiving_from = at 336;
+    receiving_tail = at 344;
+    consumer_lock = at 384;
+    aside = at 408;
+    taking = at 416;
+    taking_cell = at 424;
+    taking_word = at 432;
+    taking_before = at 440;
+    leasing = at 448;
+    leasing_word = at 456;
+    leasing_before = at 464;
+    linking = at 472;
+    leases = at 480;
+    due = at 488;
+    moving = at 496;
+    buried = at 504;
+    tallying = at 512;
+    tallying_after = at 520;
+    tallying_word = at 528;
+    tallying_before = at 536;
+    losing = at 544;
+    losing_after = at 552;
+    lost = at 560;
+}
+
+words! { Lane:
+    tail_ring = producer 0;
+    seen_head = producer 8;
+    head_ring = consumer 0;
+    seen_tail = consumer 8;
 }
 
 /// Flag: leases of dead members stay until `reclaim`, instead of going back to the front by themselves.
 pub(crate) const KEEP_DEAD_LEASES: u64 = 1;
+
+/// Bits of the aside word.
+pub(crate) const TIMED: u64 = 1 << 60;
+pub(crate) const JOINABLE: u64 = 1 << 61;
+pub(crate) const MANY_LANES: u64 = 1 << 62;
 
 impl<'a> Words<'a> {
     #[inline(always)]
@@ -98,17 +150,66 @@ impl<'a> Words<'a> {
     /// What getters sleep on.
     #[inline(always)]
     pub(crate) fn data(self) -> &'a AtomicU32 {
-        self.at.u32(512)
+        self.at.u32(576)
     }
 
     /// What putters sleep on.
     #[inline(always)]
     pub(crate) fn space(self) -> &'a AtomicU32 {
-        self.at.u32(576)
+        self.at.u32(640)
+    }
+
+    /// What sleeps on it waits until all is done.
+    pub(crate) fn done(self) -> &'a AtomicU32 {
+        self.at.u32(704)
     }
 
     pub(crate) fn is_closed(self) -> bool {
         self.closed().load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the words are still those of the queue that was meant.
+    #[inline(always)]
+    pub(crate) fn is_here(self) -> bool {
+        self.birth().load(Ordering::Acquire) == self.id.birth
+    }
+
+    /// How many lanes it has.
+    pub(crate) fn lane_count(self) -> usize {
+        (self.lanes().load(Ordering::Relaxed) as usize).clamp(1, LANES)
+    }
+
+    /// One of its lanes.
+    #[inline(always)]
+    pub(crate) fn lane(self, number: usize) -> Result<Lane<'a>> {
+        let (producer, consumer) = match number {
+            0 => (264, 392),
+            _ if number < LANES => (768 + 16 * (number - 1), 896 + 16 * (number - 1)),
+            _ => return Err(Error::corrupt(format_args!("a queue has no lane {number}"))),
+        };
+        let span = self.at.span();
+        Ok(Lane { number, producer: span.part(producer, 16)?.fixed()?, consumer: span.part(consumer, 16)?.fixed()? })
+    }
+
+    /// All its lanes.
+    pub(crate) fn all_lanes(self) -> impl Iterator<Item = Result<Lane<'a>>> {
+        (0..self.lane_count()).map(move |number| self.lane(number))
+    }
+
+    /// How many entries are RETURNED.
+    #[inline(always)]
+    pub(crate) fn returned(self) -> u32 {
+        self.aside().load(Ordering::Relaxed) as u32
+    }
+
+    /// Under the consumer lock.
+    pub(crate) fn set_returned(self, count: u32) {
+        let rest = self.aside().load(Ordering::Relaxed) >> 32 << 32;
+        self.aside().store(rest | u64::from(count), Ordering::Release);
+    }
+
+    pub(crate) fn is_joinable(self) -> bool {
+        self.aside().load(Ordering::Relaxed) & JOINABLE != 0
     }
 }
 

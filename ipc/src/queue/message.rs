@@ -4,6 +4,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use super::dead::DeadLetter;
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::heap::cell::Cell;
@@ -17,7 +18,8 @@ const SMALL: usize = 112;
 /// chunk is this process's until the message is dropped. **If this process dies**, the chunk is given back by the next sweep.
 pub struct Message {
     bytes: Bytes,
-    codec: u8,
+    /// The codec, and what is noted on a dead letter.
+    tags: u32,
 }
 
 enum Bytes {
@@ -37,20 +39,20 @@ struct View {
 impl Message {
     /// A copy of `len` bytes at `at`.
     #[inline(always)]
-    pub(crate) fn copy(span: Span<'_>, at: usize, len: usize, codec: u8) -> Result<Message> {
+    pub(crate) fn copy(span: Span<'_>, at: usize, len: usize, tags: u32) -> Result<Message> {
         if len <= SMALL {
             let mut bytes = [0; SMALL];
             span.read(at, &mut bytes[..len])?;
-            return Ok(Message { bytes: Bytes::Small(len as u8, bytes), codec });
+            return Ok(Message { bytes: Bytes::Small(len as u8, bytes), tags });
         }
         let mut bytes = Vec::new();
         span.append_to(at, len, &mut bytes)?;
-        Ok(Message { bytes: Bytes::Large(bytes), codec })
+        Ok(Message { bytes: Bytes::Large(bytes), tags })
     }
 
     /// A view of a chunk that is PRIVATE to `me`; `len` is not more than its capacity.
-    pub(crate) fn view(fabric: &Fabric, offset: u64, len: u64, me: Owner, codec: u8) -> Message {
-        Message { bytes: Bytes::Chunk(View { fabric: fabric.clone(), offset, len: len as usize, me }), codec }
+    pub(crate) fn view(fabric: &Fabric, offset: u64, len: u64, me: Owner, tags: u32) -> Message {
+        Message { bytes: Bytes::Chunk(View { fabric: fabric.clone(), offset, len: len as usize, me }), tags }
     }
 
     /// Bytes that are this process's own already.
@@ -65,7 +67,17 @@ impl Message {
 
     /// The codec that the sender named: 0 raw bytes, 1 MessagePack.
     pub fn codec(&self) -> u8 {
-        self.codec
+        self.tags as u8
+    }
+
+    /// Why this message is a dead letter, if it is one: got from a [dead-letter queue](crate::QueueBuilder::dead_letters), or by [`get_buried`](crate::BytesQueue::get_buried).
+    pub fn dead_letter(&self) -> Option<DeadLetter> {
+        DeadLetter::from_note((self.tags >> 8) as u16)
+    }
+
+    /// The same bytes of a chunk in memory of our own.
+    pub(crate) fn to_copy(&self) -> Message {
+        Message { bytes: Bytes::Large(self.to_vec()), tags: self.tags }
     }
 
     /// The bytes as a vector of this process's own; a copy only where there is none yet.
@@ -92,7 +104,7 @@ impl Deref for Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message of {} bytes, codec {}", self.len(), self.codec)
+        write!(f, "Message of {} bytes, codec {}", self.len(), self.codec())
     }
 }
 

@@ -6,20 +6,29 @@
 //! | `ring` | one ring: records between a tail and a head |
 //! | `put` | the producer side, growth, its repair |
 //! | `get` | the consumer side, leaving rings, its repair, the end of a queue |
+//! | `entry` | the ledger of what was taken and is not done with |
 //! | `lease`, `leased` | messages taken but not yet acknowledged: in the queue, and as their holder has them |
+//! | `timed` | leases that run out, messages that come back later |
+//! | `dead` | dead letters, and how they go to another queue |
+//! | `joined` | who waits until all is done |
 //! | `message` | what getters receive, and chunks filled in place |
 //! | `waiting` | how a getter waits |
-//! | `bytes` | [`BytesQueue`]: the public face |
+//! | `bytes`, `builder` | [`BytesQueue`]: the public face; how one is made |
 //! | this file | [`Queue`]: the same with Rust values |
 
+mod builder;
 mod bytes;
+mod dead;
+mod entry;
 mod get;
+mod joined;
 mod layout;
 mod lease;
 mod leased;
 mod message;
 mod put;
 mod ring;
+mod timed;
 mod waiting;
 
 use std::cell::RefCell;
@@ -32,7 +41,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use builder::QueueBuilder;
 pub use bytes::{BytesQueue, Unsent};
+pub use dead::{DeadLetter, DeadReason};
 pub use leased::{Lease, Reclaimed};
 pub use message::{Loan, Message};
 
@@ -43,7 +54,7 @@ use crate::fabric::{Fabric, Ticket};
 use crate::objects::{Header, ObjectId};
 use crate::shm::{Deadline, Owner, Shm};
 use crate::sync::wait;
-use layout::Words;
+use layout::{Lane, Words};
 use ring::{Record, Ring};
 
 /// A queue of Rust values between processes: [`BytesQueue`] with MessagePack on top, so that every other language reads them too. All that is said there holds here.
@@ -73,6 +84,11 @@ pub struct Queue<T> {
 impl<T> Queue<T> {
     fn of(bytes: BytesQueue) -> Queue<T> {
         Queue { bytes, values: PhantomData }
+    }
+
+    /// As [`BytesQueue::builder`].
+    pub fn builder() -> QueueBuilder<Queue<T>> {
+        QueueBuilder::unset()
     }
 
     /// As [`BytesQueue::new`].
@@ -135,6 +151,21 @@ impl<T> Queue<T> {
         self.bytes.capacity()
     }
 
+    /// As [`BytesQueue::task_done`].
+    pub fn task_done(&self) -> Result<()> {
+        self.bytes.task_done()
+    }
+
+    /// As [`BytesQueue::join`].
+    pub fn join(&self) -> Result<()> {
+        self.bytes.join()
+    }
+
+    /// As [`BytesQueue::join_timeout`].
+    pub fn join_timeout(&self, time: Duration) -> Result<()> {
+        self.bytes.join_timeout(time)
+    }
+
     /// As [`BytesQueue::close`].
     pub fn close(&self) -> Result<()> {
         self.bytes.close()
@@ -149,17 +180,27 @@ impl<T> Queue<T> {
 impl<T: Serialize> Queue<T> {
     /// Puts a value; waits while the queue is full.
     pub fn put(&self, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(bytes, codec::MESSAGEPACK, None))
+        encoded(value, |bytes| self.bytes.put_as(0, bytes, codec::MESSAGEPACK, None))
     }
 
     /// Puts a value; waits at most `time` while the queue is full.
     pub fn put_timeout(&self, value: &T, time: Duration) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(bytes, codec::MESSAGEPACK, Some(time)))
+        encoded(value, |bytes| self.bytes.put_as(0, bytes, codec::MESSAGEPACK, Some(time)))
     }
 
     /// Puts a value if there is room at this moment; else [`ErrorKind::Full`].
     pub fn try_put(&self, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(bytes, codec::MESSAGEPACK, Some(Duration::ZERO))).map_err(|error| bytes::timeout_is(ErrorKind::Full)(error))
+        encoded(value, |bytes| self.bytes.put_as(0, bytes, codec::MESSAGEPACK, Some(Duration::ZERO))).map_err(|error| bytes::timeout_is(ErrorKind::Full)(error))
+    }
+
+    /// Puts a value into a lane, as [`BytesQueue::put_to`]; waits while the queue is full.
+    pub fn put_to(&self, lane: usize, value: &T) -> Result<()> {
+        encoded(value, |bytes| self.bytes.put_as(lane, bytes, codec::MESSAGEPACK, None))
+    }
+
+    /// As [`Queue::put_to`]; waits at most `time` while the queue is full.
+    pub fn put_to_timeout(&self, lane: usize, value: &T, time: Duration) -> Result<()> {
+        encoded(value, |bytes| self.bytes.put_as(lane, bytes, codec::MESSAGEPACK, Some(time)))
     }
 
     /// Puts all values in order, as [`BytesQueue::put_many`], up to the first that does not serialise; how many.
@@ -169,7 +210,7 @@ impl<T: Serialize> Queue<T> {
             let mut encoded: Vec<Vec<u8>> = Vec::with_capacity(batch.len());
             let fault = batch.iter().find_map(|value| codec::to_vec(value).map(|bytes| encoded.push(bytes)).err());
             let slices: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
-            let (put, result) = self.bytes.put_batch(&slices, codec::MESSAGEPACK, Deadline::Never, true);
+            let (put, result) = self.bytes.put_batch(0, &slices, codec::MESSAGEPACK, Deadline::Never, true);
             done += put;
             if let Err(error) = result.and(fault.map_or(Ok(()), Err)) {
                 return if done == 0 { Err(error) } else { Ok(done) };
@@ -266,6 +307,12 @@ fn decoded<T: DeserializeOwned>(message: Message) -> Result<T> {
     value.map_err(|error| error.with_message(message))
 }
 
+impl<T> From<BytesQueue> for Queue<T> {
+    fn from(bytes: BytesQueue) -> Queue<T> {
+        Queue::of(bytes)
+    }
+}
+
 impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
         Queue::of(self.bytes.clone())
@@ -299,27 +346,36 @@ fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
     get::end(w)?;
     wait::wake(w.data(), u32::MAX);
     wait::wake(w.space(), u32::MAX);
+    wait::wake(w.done(), u32::MAX);
     Ok(())
 }
 
-/// Brings a queue past the death of a member, before the sweep frees what that one held: repairs both sides if they need it, so that no word of theirs names a chunk that
-/// is about to be free; and gives the dead one's leases back to the front, unless the queue keeps them for whoever reclaims them.
-fn outlive(shm: &Shm, object: Header<'_>, dead: Owner, parting: Parting) -> Result<()> {
-    if parting == Parting::Left {
-        return Ok(()); // no handle, so no lease: a lease keeps its queue, and that the fabric
-    }
+/// Brings a queue past the death or leave of a member, before the sweep frees what that one held. After a death: repairs both sides if they need it, so that no word of theirs names a chunk that
+/// is about to be free; gives the dead one's leases back to the front, unless the queue keeps them for whoever reclaims them; and dead letters go on. Of a joinable queue, what the
+/// member got and did not finish is lost.
+fn outlive(shm: &Shm, object: Header<'_>, gone: Owner, parting: Parting) -> Result<()> {
     let w = Words::of(shm, ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) })?;
-    let guard = get::lock(w)?;
-    drop(put::lock(w)?);
-    if w.flags().load(Ordering::Relaxed) & layout::KEEP_DEAD_LEASES != 0 || w.leases().load(Ordering::Acquire) == 0 {
+    // Who left has no handle, so no lease: a lease keeps its queue, and that the fabric.
+    if parting == Parting::Left && !w.is_joinable() {
         return Ok(());
     }
-    let entries = lease::held_by(w, dead)?;
-    for entry in &entries {
-        lease::give_back(w, *entry)?;
+    let guard = get::lock(w)?;
+    drop(put::lock(w)?);
+    if w.leases().load(Ordering::Acquire) == 0 {
+        return Ok(());
     }
+    joined::lose(w, gone)?;
+    let mut given_back = 0;
+    if w.flags().load(Ordering::Relaxed) & layout::KEEP_DEAD_LEASES == 0 {
+        for entry in lease::held_by(w, gone)? {
+            lease::give_back(w, entry, None, DeadReason::HolderDied)?;
+            given_back += 1;
+        }
+    }
+    dead::forward(w)?;
     drop(guard);
-    wait::wake(w.data(), entries.len() as u32);
+    wait::wake(w.data(), given_back);
+    joined::tell(w);
     Ok(())
 }
 
@@ -327,11 +383,19 @@ fn outlive(shm: &Shm, object: Header<'_>, dead: Owner, parting: Parting) -> Resu
 fn hold<'a>(shm: &'a Shm, object: Header<'a>) -> Result<Held<'a>> {
     let w = Words::of(shm, ObjectId { offset: object.offset, birth: object.birth().load(Ordering::Acquire) })?;
     let guards = vec![get::lock(w)?, put::lock(w)?];
-    let mut chunks = lease::chunks(w)?;
-    let mut at = w.head_ring().load(Ordering::Acquire);
+    let mut chunks = entry::chunks(w)?;
     let mut rings = HashSet::new();
+    for lane in w.all_lanes() {
+        hold_lane(w, lane?, &mut rings, &mut chunks)?;
+    }
+    Ok(Held { guards, chunks })
+}
+
+/// The rings of a lane and the chunks that its messages stand in.
+fn hold_lane(w: Words<'_>, lane: Lane<'_>, rings: &mut HashSet<u64>, chunks: &mut Vec<u64>) -> Result<()> {
+    let mut at = lane.head_ring().load(Ordering::Acquire);
     while at != 0 {
-        let ring = Ring::at(shm, at)?;
+        let ring = Ring::at(w.shm, at)?;
         if !rings.insert(at) {
             return Err(Error::corrupt("a queue's rings run in a circle"));
         }
@@ -355,5 +419,5 @@ fn hold<'a>(shm: &'a Shm, object: Header<'a>) -> Result<Held<'a>> {
         }
         at = ring.next()?.load(Ordering::Acquire);
     }
-    Ok(Held { guards, chunks })
+    Ok(())
 }

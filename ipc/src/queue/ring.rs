@@ -1,7 +1,7 @@
 //! One ring of a queue's chain: a byte buffer that is single-producer single-consumer between the two sides.
 //!
 //! Chunk: `+0` bytes in the buffer, `+8` next ring (offset; 0: none), `+128` tail word, `+256` head word, `+384` buffer.
-//! Record: one `u64` head `length | kind << 32 | codec << 40`, then the payload, padded to 8. A record never wraps: where it does not fit before the end, a WRAP head
+//! Record: one `u64` head `length | kind << 32 | tags << 40`, then the payload, padded to 8. Tags, 24 bits: the codec in the low 8, above it what `dead.rs` notes on a dead letter. A record never wraps: where it does not fit before the end, a WRAP head
 //! marks the rest as skipped. Kinds: 1 INLINE (the payload follows), 2 CHUNK (offset and length of a chunk, 8 bytes each), 3 WRAP.
 //!
 //! The tail word is stored by the holder of the producer lock only, after the record (release); the head word by the holder of the consumer lock only, after
@@ -36,15 +36,20 @@ pub(crate) struct Ring<'a> {
 /// A message as it stands in a ring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Record {
-    Inline { at: usize, len: usize, codec: u8 },
-    Chunk { offset: u64, len: u64, codec: u8 },
+    Inline { at: usize, len: usize, tags: u32 },
+    Chunk { offset: u64, len: u64, tags: u32 },
 }
 
 /// What is to be put.
 #[derive(Clone, Copy)]
 pub(crate) enum Payload<'a> {
     Inline(&'a [u8]),
-    Chunk { offset: u64, len: u64 },
+    Chunk {
+        offset: u64,
+        len: u64,
+    },
+    /// Bytes that stand elsewhere in shared memory: where, and how many.
+    Shared(Span<'a>, usize, usize),
 }
 
 impl Payload<'_> {
@@ -52,6 +57,7 @@ impl Payload<'_> {
     fn len(&self) -> usize {
         match self {
             Payload::Inline(bytes) => bytes.len(),
+            Payload::Shared(_, _, len) => *len,
             Payload::Chunk { .. } => 16,
         }
     }
@@ -98,6 +104,12 @@ impl<'a> Ring<'a> {
         self.head_part.u64(256)
     }
 
+    /// Messages in this ring as the two words say; what they say is checked where it is used.
+    pub(crate) fn waiting(self) -> Result<usize> {
+        let head = Mark(self.head()?.load(Ordering::Acquire));
+        Ok(Mark(self.tail()?.load(Ordering::Acquire)).count().wrapping_sub(head.count()) as usize)
+    }
+
     /// Where the head word stands in the segment: what a taking's commit is told by.
     pub(crate) fn head_offset(self) -> u64 {
         self.offset + 256
@@ -115,7 +127,7 @@ impl<'a> Ring<'a> {
 
     /// Writes a record behind `tail`, with the getters at `head` or farther; the tail word that would commit it. None: no room.
     #[inline(always)]
-    pub(crate) fn write(self, tail: Mark, head: Mark, payload: Payload<'_>, codec: u8) -> Result<Option<Mark>> {
+    pub(crate) fn write(self, tail: Mark, head: Mark, payload: Payload<'_>, tags: u32) -> Result<Option<Mark>> {
         let size = self.buffer.len();
         let (at, used) = (tail.offset(), head.offset());
         let need = Ring::need(payload.len());
@@ -140,13 +152,17 @@ impl<'a> Ring<'a> {
         };
         match payload {
             Payload::Inline(bytes) => {
-                self.buffer.u64(place)?.store(bytes.len() as u64 | KIND_INLINE << 32 | (codec as u64) << 40, Ordering::Relaxed);
+                self.buffer.u64(place)?.store(bytes.len() as u64 | KIND_INLINE << 32 | (tags as u64) << 40, Ordering::Relaxed);
                 self.buffer.write(place + 8, bytes)?;
             }
             Payload::Chunk { offset, len } => {
-                self.buffer.u64(place)?.store(16 | KIND_CHUNK << 32 | (codec as u64) << 40, Ordering::Relaxed);
+                self.buffer.u64(place)?.store(16 | KIND_CHUNK << 32 | (tags as u64) << 40, Ordering::Relaxed);
                 self.buffer.u64(place + 8)?.store(offset, Ordering::Relaxed);
                 self.buffer.u64(place + 16)?.store(len, Ordering::Relaxed);
+            }
+            Payload::Shared(from, at, len) => {
+                self.buffer.u64(place)?.store(len as u64 | KIND_INLINE << 32 | (tags as u64) << 40, Ordering::Relaxed);
+                self.buffer.part(place + 8, need - 8)?.copy_from(0, from, at, len)?;
             }
         }
         let end = place + need;
@@ -163,16 +179,16 @@ impl<'a> Ring<'a> {
             at = 0;
             word = self.buffer.u64(0)?.load(Ordering::Relaxed);
         }
-        let (len, codec) = (word as u32 as usize, (word >> 40) as u8);
+        let (len, tags) = (word as u32 as usize, (word >> 40) as u32);
         let end = at + Ring::need(len);
         if end > size {
             return Err(damaged(format_args!("a record of {len} bytes at {at} in {size}")));
         }
         let record = match word >> 32 & 0xFF {
-            KIND_INLINE if len <= INLINE => Record::Inline { at: at + 8, len, codec },
+            KIND_INLINE if len <= INLINE => Record::Inline { at: at + 8, len, tags },
             KIND_CHUNK if len == 16 => {
                 let word = |at| self.buffer.u64(at).map(|word| word.load(Ordering::Relaxed));
-                Record::Chunk { offset: word(at + 8)?, len: word(at + 16)?, codec }
+                Record::Chunk { offset: word(at + 8)?, len: word(at + 16)?, tags }
             }
             kind => return Err(damaged(format_args!("a record of kind {kind} and {len} bytes"))),
         };

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::BytesQueue;
-use super::get;
 use super::layout::Words;
+use super::{get, timed};
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::poll::{Pollable, Source};
@@ -40,7 +40,7 @@ impl BytesQueue {
             }
             // What a look finds may be somebody else's at once, time after time, so the clock is read then too.
             // Each end is followed by one more look: for what was put between the look and the closing, or while time ran out.
-            if w.is_closed() {
+            if w.is_closed() && !timed::will_come_back(w) {
                 last = Some(true);
             } else if (!self.spin(w) || deadline.is_over()) && !self.sleep(w, &mut nap, deadline) {
                 last = Some(false);
@@ -71,8 +71,13 @@ impl BytesQueue {
     fn sleep(&self, w: Words<'_>, nap: &mut Nap, deadline: Deadline) -> bool {
         let Some(time) = deadline.left(nap.next()) else { return false };
         let announced = wait::announce(w.data());
+        // What is due wakes its sleepers itself: they sleep no longer than until then.
+        let time = timed::until_due(w).map_or(time, |due| due.min(time));
         if !get::looks_ready(w) {
             wait::sleep(w.shm, w.data(), announced, time);
+        }
+        if nap.is_long() {
+            self.tidy(w);
         }
         self.sweep_now_and_then(nap);
         true

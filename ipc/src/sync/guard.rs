@@ -2,15 +2,17 @@
 //! protected structure was repaired if its last holder died.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::word::{self, Acquired};
 use crate::error::{Error, Result};
 use crate::shm::{Deadline, Owner, Shm};
 
 /// How long a lock that is held for microseconds may stay with one running process before the word is taken for damaged.
-const PATIENCE: u32 = 8;
+const PATIENCE: Duration = Duration::from_secs(8);
 const SLICE: Duration = Duration::from_secs(1);
+/// How long a waiter waits that must look up now and then.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// The lock, held. Dropping it gives it back.
 pub(crate) struct Guard<'a> {
@@ -31,10 +33,29 @@ impl<'a> Guard<'a> {
         Self::enter_slow(shm, word, me, repair)
     }
 
+    /// As [`Guard::enter`], but asks between short sleeps whether the lock is still wanted. None: it is no longer.
+    pub(crate) fn enter_while(
+        shm: &'a Shm,
+        word: &'a AtomicU64,
+        wanted: impl Fn() -> bool,
+        repair: impl FnOnce(Owner) -> Result<()>,
+    ) -> Result<Option<Guard<'a>>> {
+        let me = shm.me()?;
+        wait(shm, word, me, GLANCE, wanted)?.map(|acquired| Self::entered(word, me, acquired, repair)).transpose()
+    }
+
     #[cold]
     #[inline(never)]
     fn enter_slow(shm: &'a Shm, word: &'a AtomicU64, me: Owner, repair: impl FnOnce(Owner) -> Result<()>) -> Result<Guard<'a>> {
-        match wait(shm, word, me)? {
+        loop {
+            if let Some(acquired) = wait(shm, word, me, SLICE, || true)? {
+                return Self::entered(word, me, acquired, repair);
+            }
+        }
+    }
+
+    fn entered(word: &'a AtomicU64, me: Owner, acquired: Acquired, repair: impl FnOnce(Owner) -> Result<()>) -> Result<Guard<'a>> {
+        match acquired {
             Acquired::Clean => Ok(Guard { word, me }),
             Acquired::OwnerDied => match repair(me) {
                 Ok(()) => Ok(Guard { word, me }),
@@ -47,20 +68,23 @@ impl<'a> Guard<'a> {
     }
 }
 
-/// Waits for the lock; gives up only where a damaged word names a living process that never took it.
-fn wait(shm: &Shm, word: &AtomicU64, me: Owner) -> Result<Acquired> {
-    let mut same = (Owner::NOBODY, 0);
-    loop {
-        if let Some(acquired) = word::acquire(shm, word, me, Deadline::after(Some(SLICE))) {
-            return Ok(acquired);
+/// Waits for the lock; gives up only where a damaged word names a living process that never took it. None: it is not wanted any longer.
+fn wait(shm: &Shm, word: &AtomicU64, me: Owner, slice: Duration, wanted: impl Fn() -> bool) -> Result<Option<Acquired>> {
+    let mut same = (Owner::NOBODY, Instant::now());
+    while wanted() {
+        if let Some(acquired) = word::acquire(shm, word, me, Deadline::after(Some(slice))) {
+            return Ok(Some(acquired));
         }
         let holder = word::owner(word.load(Ordering::Relaxed));
-        same = (holder, if holder == same.0 { same.1 + 1 } else { 1 });
+        if holder != same.0 {
+            same = (holder, Instant::now());
+        }
         // A stopped process holds what it holds for as long as it is stopped; one that cannot be looked at may be.
-        if same.1 >= PATIENCE && shm.seen_running(holder) {
-            return Err(Error::corrupt(format_args!("a lock of {} names {holder:?}, which has not let go of it for {PATIENCE} s", shm.label)));
+        if same.1.elapsed() >= PATIENCE && shm.seen_running(holder) {
+            return Err(Error::corrupt(format_args!("a lock of {} names {holder:?}, which has not let go of it for {PATIENCE:?}", shm.label)));
         }
     }
+    Ok(None)
 }
 
 impl Drop for Guard<'_> {

@@ -211,6 +211,12 @@ pub(crate) fn wait_readable(fd: BorrowedFd<'_>, time: Option<Duration>) -> Resul
     }
 }
 
+/// Nanoseconds of the clock that all processes of this machine share and that nobody sets (processes in a time namespace with an offset of its own see another). Never 0.
+pub(crate) fn now() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64).max(1)
+}
+
 /// Wakes up to `count` sleepers of `word`; how many there were.
 pub(crate) fn futex_wake(word: &AtomicU32, count: u32) -> usize {
     futex::wake(word, futex::Flags::empty(), count).unwrap_or(0)

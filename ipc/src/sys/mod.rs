@@ -14,6 +14,7 @@
 //! | [`thread_id`] | tells the threads of this process apart |
 //! | [`socket`], [`endpoint`] | streams of bytes between processes, with time-outs and descriptors; sockets to listen and to connect |
 //! | [`limits`] | memory and processors that this process may use |
+//! | [`now`] | a clock that all processes of the machine share |
 //! | [`pause`], [`can_spin`] | spinning |
 
 pub(crate) mod endpoint;
@@ -25,8 +26,8 @@ pub(crate) mod socket;
 pub(crate) use fork::{ChildClosed, children, count_forks, forks};
 pub(crate) use linux::{
     MOST_WORDS, Map, byte_is_locked, clear_signal, file_len, futex_wait, futex_wait_any, futex_wake, identity, is_signalled, is_stopped, lock_byte,
-    lock_range_held, map, memory_file, random_id, reopen, reserve_file, seal_against_shrinking, signal, signal_descriptor, start_time, thread_id, unlock_byte,
-    wait_readable,
+    lock_range_held, map, memory_file, now, random_id, reopen, reserve_file, seal_against_shrinking, signal, signal_descriptor, start_time, thread_id,
+    unlock_byte, wait_readable,
 };
 
 use std::sync::OnceLock;
