@@ -43,8 +43,8 @@ mod fabric;
 mod heap;
 mod list;
 mod objects;
-mod poll;
 mod pipe;
+mod poll;
 mod queue;
 mod shm;
 mod sync;
@@ -53,17 +53,16 @@ mod sys;
 /// The crate by whose traits C structs are cells: see [`Struct`].
 pub use bytemuck;
 pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Element, Elements, Integer, Locking, Struct, Value, ValueGuard};
-pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, DictValues, Elements, Namespace, Packed, Set, SetItems, Versioned};
+pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, DictValues, Elements as SetOperand, Namespace, Packed, Set, SetItems, Versioned};
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use objects::Kind;
-pub use poll::Pollable;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
-pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
+pub use poll::Pollable;
 pub use queue::{BytesQueue, DeadLetter, DeadReason, Lease, Loan, Message, Queue, QueueBuilder, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};
 pub use sync::{
-    Acquired, BoundedSemaphore, Event, Lock, LockError, LockGuard, Permit, RLock, RLockGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore,
+    Acquired, Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockError, LockGuard, PendingWait, Permit, RLock, RLockGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Semaphore, Waited,
 };
-pub use sync::{Acquired, Barrier, Condition, ConditionGuard, Lock, LockError, LockGuard, Waited};
 pub use sys::limits::available_cpus;

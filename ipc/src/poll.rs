@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
+use crate::pipe::{Readiness, Waitable};
 use crate::shm::Nap;
 use crate::sys;
 
@@ -105,6 +106,19 @@ impl AsFd for Pollable {
 impl AsRawFd for Pollable {
     fn as_raw_fd(&self) -> RawFd {
         self.0.descriptor.as_raw_fd()
+    }
+}
+
+/// For [`wait()`](crate::wait()), beside connections and plain descriptors.
+impl Waitable for Pollable {
+    fn readiness(&self) -> Result<Readiness<'_>> {
+        Ok(Readiness::Readable(self.as_fd()))
+    }
+
+    fn confirm(&self) -> Result<bool> {
+        // Somebody else may have been faster: then it is watched again.
+        self.rearm()?;
+        Ok(self.is_ready())
     }
 }
 

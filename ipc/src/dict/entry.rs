@@ -145,20 +145,20 @@ impl<'a> Entry<'a> {
 
     /// The key's canonical bytes.
     pub(crate) fn canonical(&self) -> Result<Message> {
-        Message::copy(self.bytes, HEADER, self.key_len, self.codecs.0)
+        Message::copy(self.bytes, HEADER, self.key_len, u32::from(self.codecs.0))
     }
 
     /// The key as it was first given.
     pub(crate) fn key(&self) -> Result<Message> {
         match self.given_len {
             0 => self.canonical(),
-            len => Message::copy(self.bytes, HEADER + self.key_len, len, self.codecs.0),
+            len => Message::copy(self.bytes, HEADER + self.key_len, len, u32::from(self.codecs.0)),
         }
     }
 
     #[inline(always)]
     pub(crate) fn value(&self) -> Result<Message> {
-        Message::copy(self.bytes, HEADER + self.key_len + self.given_len, self.value_len, self.codecs.1)
+        Message::copy(self.bytes, HEADER + self.key_len + self.given_len, self.value_len, u32::from(self.codecs.1))
     }
 
     /// Bytes that a copy of it takes.

@@ -57,7 +57,7 @@ impl Message {
 
     /// Bytes that are this process's own already.
     pub(crate) fn own(bytes: Vec<u8>, codec: u8) -> Message {
-        Message { bytes: Bytes::Large(bytes), codec }
+        Message { bytes: Bytes::Large(bytes), tags: u32::from(codec) }
     }
 
     /// Whether this is a view of shared memory and not a copy.

@@ -29,7 +29,7 @@ use super::guard::Guard;
 use super::lock::LockError;
 use super::recursive::{self, Recursive};
 use super::userlock::{self, Choice, UserLock};
-use super::waiters::{self, Fate, Place, Waiters};
+use super::waiters::{self, Fate, Key, Place, Waiters};
 use super::word::{self, Acquired};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::handle::{Handle, How, gone, shared_object};
@@ -252,13 +252,7 @@ impl Condition {
 
     fn wait_with(&self, lock: &UserLock<'_>, deadline: Deadline) -> Result<Waited> {
         let me = self.0.shm().me()?;
-        if !lock.is_mine(me) {
-            return Err(self.not_held("waited for"));
-        }
-        let place = {
-            let (w, _guard) = self.enter()?;
-            w.waiters()?.enlist(me, 0)?
-        };
+        let place = self.words().waiters()?.place(self.enlist_with(lock, me)?)?;
         // Released by somebody else meanwhile, as anybody may: then once.
         let depth = lock.release_all(me).max(1);
         self.sleep(place, deadline);
@@ -270,6 +264,39 @@ impl Condition {
             Fate::Withdrawn => Ok(Waited { happened: false, acquired }),
             Fate::Broken | Fate::Gone => Err(gone(Kind::Condition)),
         }
+    }
+
+    fn enlist_with(&self, lock: &UserLock<'_>, me: Owner) -> Result<Key> {
+        if !lock.is_mine(me) {
+            return Err(self.not_held("waited for"));
+        }
+        let (w, _guard) = self.enter()?;
+        Ok(w.waiters()?.enlist(me, 0)?.key())
+    }
+
+    /// For a wait in two halves (`pending.rs`): into the list, with the lock held.
+    pub(crate) fn enlist(&self, me: Owner) -> Result<Key> {
+        self.enlist_with(&self.user_lock()?, me)
+    }
+
+    /// Then, the lock released; how deep it was.
+    pub(crate) fn release_for_wait(&self, me: Owner) -> Result<u64> {
+        Ok(self.user_lock()?.release_all(me).max(1))
+    }
+
+    /// At the end, the lock acquired again.
+    pub(crate) fn acquire_after_wait(&self, me: Owner, depth: u64) -> Result<Acquired> {
+        self.user_lock()?.acquire_again(me, depth)
+    }
+
+    /// Passes a notification on that somebody got and has no use for.
+    pub(crate) fn notify_unheld(&self, count: usize) -> Result<usize> {
+        let (w, _guard) = self.enter()?;
+        w.waiters()?.notify(count)
+    }
+
+    pub(crate) fn waiters(&self) -> Result<Waiters<'_>> {
+        self.words().waiters()
     }
 
     fn wait_for_with(&self, lock: &UserLock<'_>, mut predicate: impl FnMut() -> bool, time: Option<Duration>) -> Result<Waited> {

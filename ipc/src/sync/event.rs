@@ -26,6 +26,7 @@ use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::fabric::kinds::Ops;
 use crate::objects::{HEADER, Header, Kind};
+use crate::poll::{Pollable, Source};
 use crate::shm::{Deadline, Shm};
 
 const STATE: usize = HEADER;
@@ -110,6 +111,11 @@ impl Event {
         Ok(self.handle.until(waiting, Deadline::after(time), ready, attempt)?.is_some())
     }
 
+    /// A descriptor for event loops, readable when the event is set: see [`Pollable`].
+    pub fn pollable(&self) -> Result<Pollable> {
+        Pollable::new(self.clone())
+    }
+
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -162,6 +168,18 @@ fn is_set(state: u64) -> bool {
 
 fn era(state: u64) -> u32 {
     (state >> 32) as u32
+}
+
+impl Source for Event {
+    fn arm(&self) -> Option<(&AtomicU32, u32)> {
+        let announced = wait::announce(self.words().1);
+        // One that is gone is tried, and says so.
+        self.state().is_ok_and(|state| !is_set(state)).then(|| (self.words().1, announced))
+    }
+
+    fn fabric(&self) -> &Fabric {
+        self.handle.fabric()
+    }
 }
 
 shared_object!(Event, Kind::Event, SIZE, "event");

@@ -9,6 +9,7 @@
 //! | `ledger` | who holds how many, per slot of the process table |
 //! | `permits`, `shared` | the words of a semaphore, of an rwlock |
 //! | `waiters` | those who wait, in order, each asleep on a word of its own |
+//! | `pending` | a condition's wait in two halves, for event loops |
 //! | `userlock` | the lock that a condition stands on: its own, or a given one |
 //! | `lock`, `rlock`, `semaphore`, `rwlock`, `event`, `condition`, `barrier` | the users' objects |
 
@@ -18,6 +19,7 @@ pub(crate) mod event;
 pub(crate) mod guard;
 pub(crate) mod ledger;
 pub(crate) mod lock;
+pub(crate) mod pending;
 pub(crate) mod permits;
 pub(crate) mod recursive;
 pub(crate) mod rlock;
@@ -29,10 +31,11 @@ pub(crate) mod wait;
 pub(crate) mod waiters;
 pub(crate) mod word;
 
-pub use event::Event;
 pub use barrier::Barrier;
 pub use condition::{Condition, ConditionGuard, Waited};
+pub use event::Event;
 pub use lock::{Lock, LockError, LockGuard};
+pub use pending::PendingWait;
 pub use rlock::{RLock, RLockGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};

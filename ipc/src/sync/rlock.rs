@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::lock::LockError;
@@ -16,6 +16,7 @@ use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::fabric::kinds::Ops;
 use crate::objects::{HEADER, Header, Kind};
+use crate::poll::{Pollable, Source};
 use crate::shm::{Deadline, Owner, Shm};
 
 const SIZE: usize = HEADER + recursive::SIZE;
@@ -131,6 +132,11 @@ impl RLock {
         if birth.load(Ordering::Acquire) == self.0.id.birth { depth } else { 0 }
     }
 
+    /// A descriptor for event loops, readable when the lock may be acquired: see [`Pollable`].
+    pub fn pollable(&self) -> Result<Pollable> {
+        Pollable::new(self.clone())
+    }
+
     pub(crate) fn handle(&self) -> &Handle {
         &self.0
     }
@@ -221,6 +227,18 @@ impl Drop for RLockGuard<'_> {
 impl std::fmt::Debug for RLockGuard<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "RLockGuard of rlock {}", self.lock.0.label())
+    }
+}
+
+impl Source for RLock {
+    fn arm(&self) -> Option<(&AtomicU32, u32)> {
+        let (words, birth) = self.words();
+        // One that is gone is tried, and says so.
+        if birth.load(Ordering::Acquire) == self.0.id.birth { word::arm(self.0.shm(), words.word) } else { None }
+    }
+
+    fn fabric(&self) -> &Fabric {
+        self.0.fabric()
     }
 }
 

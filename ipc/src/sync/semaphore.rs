@@ -2,17 +2,19 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::guard::Guard;
 use super::ledger::{self, damaged};
 use super::permits::{SIZE, Words};
+use super::wait;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::fabric::kinds::{Held, Ops, Parting};
 use crate::fabric::{Fabric, Ticket};
 use crate::objects::{Header, Kind};
+use crate::poll::{Pollable, Source};
 use crate::shm::{Owner, Shm};
 
 /// A counter of permits between processes: whoever acquires one while none is free waits until somebody releases one.
@@ -174,6 +176,11 @@ impl Semaphore {
     /// The number of free permits that a bounded semaphore never passes; none: not bounded.
     pub fn bound(&self) -> Option<u32> {
         self.words().bound().and_then(|bound| u32::try_from(bound).ok())
+    }
+
+    /// A descriptor for event loops, readable when a permit is free: see [`Pollable`].
+    pub fn pollable(&self) -> Result<Pollable> {
+        Pollable::new(self.clone())
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -354,6 +361,19 @@ impl Drop for Permit<'_> {
 impl std::fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Permit ({}) of semaphore {}", self.count, self.semaphore.0.label())
+    }
+}
+
+impl Source for Semaphore {
+    fn arm(&self) -> Option<(&AtomicU32, u32)> {
+        let w = self.words();
+        let announced = wait::announce(w.waiting());
+        // One that is gone is tried, and says so.
+        (w.free().load(Ordering::Relaxed) == 0 && w.is(self.0.id.birth)).then(|| (w.waiting(), announced))
+    }
+
+    fn fabric(&self) -> &Fabric {
+        self.0.fabric()
     }
 }
 

@@ -37,7 +37,7 @@
 //! anew. (An heir that gave up meanwhile is FREE with its old sequence, one that was notified and went on is FREE with the next.)
 //! **Linking**: linking := entry; cell PRIVATE -> HELD; next := first; first := entry, the commit; linking := none.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -129,6 +129,10 @@ pub(crate) struct Place<'a> {
     waiting: u64,
 }
 
+/// A place as it is kept without a borrow: its entry's offset, and its state word while it waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key(u64, u64);
+
 /// What became of somebody who waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -140,7 +144,17 @@ pub(crate) enum Fate {
     Gone,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// To find it again.
+    pub(crate) fn key(self) -> Key {
+        Key(self.entry.offset, self.waiting)
+    }
+
+    /// For somebody who sleeps elsewhere: none if something has happened, else the futex to sleep on and what it must say.
+    pub(crate) fn arm(self) -> Option<(&'a AtomicU32, u32)> {
+        self.still_waits().then(|| (low_half(self.entry.state()), self.waiting as u32))
+    }
+
     /// Whether nothing has happened yet.
     #[inline]
     pub(crate) fn still_waits(self) -> bool {
@@ -212,6 +226,11 @@ impl<'a> Waiters<'a> {
     }
     fn passing(self) -> (&'a AtomicU64, &'a AtomicU64, &'a AtomicU64) {
         (self.words.u64(24), self.words.u64(32), self.words.u64(40))
+    }
+
+    /// A place that was kept.
+    pub(crate) fn place(self, key: Key) -> Result<Place<'a>> {
+        Ok(Place { entry: self.entry(key.0)?, waiting: key.1 })
     }
 
     /// Whether nobody ever waited here.
