@@ -44,8 +44,11 @@ fn role(arguments: &[String]) -> Result<bool, Trouble> {
     match name.as_str() {
         ours::queue::ROLE => ours::queue::role(rest)?,
         ours::lock::ROLE => ours::lock::role(rest)?,
+        ours::dict::ROLE => ours::dict::role(rest)?,
         ours::cost::ROLE => ours::cost::role(rest)?,
         peers::ipc_channel::ROLE => peers::ipc_channel::role(rest)?,
+        peers::lmdb::ROLE => peers::lmdb::role(rest)?,
+        peers::redis::ROLE => peers::redis::role(rest)?,
         peers::pthread::ROLE => peers::pthread::role(rest)?,
         peers::raw_sync::ROLE => peers::raw_sync::role(rest)?,
         other => return Err(Trouble::failed(format!("there is no role named {other}"))),

@@ -2,7 +2,12 @@
 //! of polyproc.
 
 pub(crate) mod boost;
+pub(crate) mod boost_map;
+pub(crate) mod cpp;
+pub(crate) mod dashmap;
 pub(crate) mod ipc_channel;
+pub(crate) mod lmdb;
 pub(crate) mod procspawn;
 pub(crate) mod pthread;
 pub(crate) mod raw_sync;
+pub(crate) mod redis;

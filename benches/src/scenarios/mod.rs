@@ -2,6 +2,7 @@
 //! `ours/` and `peers/`.
 
 mod cost;
+pub(crate) mod dict;
 pub(crate) mod lock;
 pub(crate) mod pool;
 pub(crate) mod queue;
@@ -10,5 +11,5 @@ use crate::harness::Scenario;
 
 /// All scenarios in the order of the table.
 pub(crate) fn all() -> Vec<Scenario> {
-    [queue::scenarios(), lock::scenarios(), pool::scenarios(), cost::scenarios()].into_iter().flatten().collect()
+    [queue::scenarios(), lock::scenarios(), dict::scenarios(), pool::scenarios(), cost::scenarios()].into_iter().flatten().collect()
 }
