@@ -43,6 +43,11 @@ impl Report {
 /// First call of every role: ends with its parent, and pins itself to the given one of the CPUs allowed (counted from 0).
 pub(crate) fn enter(core: Option<usize>) -> Result<(), Trouble> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    pin(core)
+}
+
+/// Pins this thread to the given one of the CPUs allowed.
+pub(crate) fn pin(core: Option<usize>) -> Result<(), Trouble> {
     if let Some(core) = core {
         let allowed = cpus();
         let mut set = CpuSet::new();

@@ -1,4 +1,4 @@
-//! polyproc's `Lock` in a private fabric, by `acquire` and `release`; the counter lies outside the fabric, where the peers' lies too.
+//! polyproc's locks in a private fabric, by `acquire` and `release`; the counter lies outside the fabric, where the peers' lies too.
 
 use polyproc_ipc::{Fabric, Lock, Ticket};
 
@@ -9,22 +9,37 @@ use crate::scenarios::lock::{Job, Section, Shape};
 
 pub(crate) const ROLE: &str = "lock";
 
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Lock,
+    RLock,
+    Semaphore,
+    Read,
+    Write,
+}
+
 /// One round: a fresh fabric with one lock, its processes.
-pub(crate) fn round(shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
+pub(crate) fn round(shape: Shape, kind: Kind, budget: Budget) -> Result<Sample, Trouble> {
     let fabric = Fabric::new()?;
-    let lock = Lock::new(&fabric)?;
     let page = SharedPage::new()?;
     let descriptor = Inherited::new(fabric.descriptor())?;
-    shape.measure(ROLE, &[descriptor.number(), lock.ticket().to_string()], &page, budget)
+    let measure = |name: &str, ticket: Ticket| shape.measure(ROLE, &[name.to_owned(), descriptor.number(), ticket.to_string()], &page, budget);
+    match kind {
+        Kind::Lock => measure("lock", Lock::new(&fabric)?.ticket()),
+        _ => Err(Trouble::failed("later")),
+    }
 }
 
 pub(crate) fn role(arguments: &[String]) -> Result<(), Trouble> {
     let mut arguments = arguments.iter();
     let (job, page) = Job::enter(&mut arguments)?;
+    let name: String = member::next(&mut arguments, "kind")?;
     // The ticket leads to a fabric that this process has attached.
     let _fabric = Fabric::attach(member::inherited(&member::next::<String>(&mut arguments, "fabric")?)?.into())?;
     let ticket: Ticket = member::next(&mut arguments, "ticket")?;
-    job.work(&page, Held(Lock::from_ticket(&ticket)?))
+    match name.as_str() {
+        _ => job.work(&page, Held(Lock::from_ticket(&ticket)?)),
+    }
 }
 
 struct Held(Lock);

@@ -11,3 +11,4 @@ pub(crate) mod procspawn;
 pub(crate) mod pthread;
 pub(crate) mod raw_sync;
 pub(crate) mod redis;
+pub(crate) mod threads;
