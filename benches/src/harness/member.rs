@@ -2,9 +2,11 @@
 //!
 //! The lines, the same for every program: `ready` once everything is set up; then end of file on standard input is the start for
 //! all at once; then `done START END COUNT SUM`, nanoseconds of `CLOCK_MONOTONIC`. A subject may say a line of its own before `ready`.
+#![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -43,6 +45,11 @@ impl Report {
 /// First call of every role: ends with its parent, and pins itself to the given one of the CPUs allowed (counted from 0).
 pub(crate) fn enter(core: Option<usize>) -> Result<(), Trouble> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    pin(core)
+}
+
+/// Pins this thread to the given one of the CPUs allowed.
+pub(crate) fn pin(core: Option<usize>) -> Result<(), Trouble> {
     if let Some(core) = core {
         let allowed = cpus();
         let mut set = CpuSet::new();
@@ -99,4 +106,12 @@ pub(crate) fn core(text: &str) -> Option<usize> {
 /// Opens again a descriptor that was inherited under this number.
 pub(crate) fn inherited(number: &str) -> Result<File, Trouble> {
     Ok(File::options().read(true).write(true).open(format!("/proc/self/fd/{number}"))?)
+}
+
+/// Takes a descriptor that was inherited under this number; only where it cannot be opened again, as a socket cannot.
+pub(crate) fn taken(number: &str) -> Result<OwnedFd, Trouble> {
+    let number: RawFd = number.parse()?;
+    std::fs::read_link(format!("/proc/self/fd/{number}"))?; // it is open
+    // SAFETY: the parent left this descriptor open for this role alone, and nothing else here knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }

@@ -1,6 +1,10 @@
 //! polyproc's side of every scenario, a file each. Public API only, as any user would write it.
 
+pub(crate) mod cells;
 pub(crate) mod cost;
+pub(crate) mod dict;
 pub(crate) mod lock;
+pub(crate) mod pipe;
 pub(crate) mod pool;
 pub(crate) mod queue;
+pub(crate) mod wake;

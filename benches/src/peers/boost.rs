@@ -1,5 +1,4 @@
-//! Boost.Interprocess `message_queue`, through a small C++ program that is built on first use. It knows how to build and call that
-//! program (`cpp/boost_mq.cpp`), and nothing of Boost itself.
+//! Boost.Interprocess `message_queue`, through a small C++ program (`cpp/boost_mq.cpp`). It knows how to call that program, and nothing of Boost itself.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -9,10 +8,15 @@ use std::sync::OnceLock;
 use crate::harness::crew::Crew;
 use crate::harness::system::shared_name;
 use crate::harness::{Budget, Sample, Trouble};
+use crate::peers::cpp::Program;
 use crate::scenarios::queue::{Job, Shape};
 
-const SOURCE: &str = include_str!("../../cpp/boost_mq.cpp");
-const MISSING: &str = "needs g++ and Boost's headers: apt-get install g++ libboost-dev";
+const SOURCE: Program = Program {
+    name: "boost_mq",
+    source: include_str!("../../cpp/boost_mq.cpp"),
+    header: "boost/interprocess/ipc/message_queue.hpp",
+    missing: "needs g++ and Boost's headers: apt-get install g++ libboost-dev",
+};
 
 /// One round: a fresh queue, its producers and consumers.
 pub(crate) fn round(shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
@@ -80,37 +84,5 @@ impl Drop for Queue {
 /// The program's path; built once per run if it is missing or its source has changed.
 fn program() -> Result<&'static Path, Trouble> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PROGRAM.get_or_init(build).as_deref().map_err(|text| Trouble::Missing(text.clone()))
-}
-
-fn build() -> Result<PathBuf, String> {
-    let error = |error: std::io::Error| error.to_string();
-    let folder = std::env::current_exe().map_err(error)?.with_file_name("polyproc-bench-peers");
-    let (source, program) = (folder.join("boost_mq.cpp"), folder.join("boost_mq"));
-    std::fs::create_dir_all(&folder).map_err(error)?;
-    if program.exists() && std::fs::read_to_string(&source).is_ok_and(|text| text == SOURCE) {
-        return Ok(program);
-    }
-    if !has_headers() {
-        return Err(MISSING.to_owned());
-    }
-    // Under other names first, so that a parallel run never sees a half-written program.
-    let own = |what: &str| folder.join(format!("{}-{what}", std::process::id()));
-    let (new_source, new_program) = (own("boost_mq.cpp"), own("boost_mq"));
-    std::fs::write(&new_source, SOURCE).map_err(error)?;
-    let built = Command::new("g++").args(["-O2", "-std=c++17", "-o"]).args([&new_program, &new_source]).args(["-lpthread", "-lrt"]).output().map_err(error)?;
-    if !built.status.success() {
-        let _ = std::fs::remove_file(&new_source);
-        return Err(format!("g++ could not build boost_mq.cpp: {}", String::from_utf8_lossy(&built.stderr)));
-    }
-    std::fs::rename(&new_program, &program).map_err(error)?;
-    std::fs::rename(&new_source, &source).map_err(error)?;
-    Ok(program)
-}
-
-/// Whether g++ is there and finds Boost.
-fn has_headers() -> bool {
-    let header = "boost/interprocess/ipc/message_queue.hpp";
-    let found = Command::new("g++").args(["-std=c++17", "-E", "-include", header, "-x", "c++", "-o", "/dev/null", "/dev/null"]).output();
-    found.is_ok_and(|output| output.status.success())
+    PROGRAM.get_or_init(|| SOURCE.build()).as_deref().map_err(|text| Trouble::Missing(text.clone()))
 }

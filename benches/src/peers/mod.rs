@@ -2,7 +2,18 @@
 //! of polyproc.
 
 pub(crate) mod boost;
+pub(crate) mod boost_map;
+pub(crate) mod cpp;
+pub(crate) mod dashmap;
 pub(crate) mod ipc_channel;
+pub(crate) mod ipc_channel_pipe;
+pub(crate) mod lmdb;
+pub(crate) mod memory;
 pub(crate) mod procspawn;
 pub(crate) mod pthread;
+pub(crate) mod pthread_cond;
 pub(crate) mod raw_sync;
+pub(crate) mod raw_sync_event;
+pub(crate) mod redis;
+pub(crate) mod std_pipe;
+pub(crate) mod threads;

@@ -1,14 +1,21 @@
 //! Every scenario: its name, its definition, and who takes part. A definition says what work each side does; the work itself is in
 //! `ours/` and `peers/`.
 
+pub(crate) mod cells;
 mod cost;
+pub(crate) mod dict;
 pub(crate) mod lock;
+pub(crate) mod pipe;
 pub(crate) mod pool;
 pub(crate) mod queue;
+pub(crate) mod wake;
 
 use crate::harness::Scenario;
 
 /// All scenarios in the order of the table.
 pub(crate) fn all() -> Vec<Scenario> {
-    [queue::scenarios(), lock::scenarios(), pool::scenarios(), cost::scenarios()].into_iter().flatten().collect()
+    [queue::scenarios(), lock::scenarios(), wake::scenarios(), cells::scenarios(), dict::scenarios(), pipe::scenarios(), pool::scenarios(), cost::scenarios()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

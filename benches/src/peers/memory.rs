@@ -1,0 +1,60 @@
+//! Memory itself: a plain shared mapping and the instructions of the language.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::MemfdFlags;
+
+use crate::harness::{Budget, Sample, Trouble};
+use crate::scenarios::cells::{COPIED, ELEMENTS, roll};
+
+fn mapped(elements: usize) -> Result<MmapRaw, Trouble> {
+    let file = File::from(rustix::fs::memfd_create("polyproc-bench", MemfdFlags::CLOEXEC)?);
+    file.set_len(8 * elements as u64)?;
+    let map = MmapOptions::new().len(8 * elements).map_raw(&file)?;
+    for element in 0..elements {
+        // SAFETY: inside the mapping, aligned, and nobody else has it.
+        unsafe { map.as_mut_ptr().cast::<f64>().add(element).write_volatile(element as f64) };
+    }
+    Ok(map)
+}
+
+fn timed(operations: u64, mut once: impl FnMut()) -> Sample {
+    let start = Instant::now();
+    for _ in 0..operations {
+        once();
+    }
+    Sample::Timed { operations, elapsed: start.elapsed() }
+}
+
+pub(crate) fn add_atomic(budget: Budget) -> Result<Sample, Trouble> {
+    let map = mapped(1)?;
+    // SAFETY: inside the mapping, aligned, alive as long as `map`, and used as an atomic only.
+    let number = unsafe { AtomicU64::from_ptr(map.as_mut_ptr().cast()) };
+    Ok(timed(budget.operations, || {
+        black_box(number.fetch_add(1, Ordering::SeqCst));
+    }))
+}
+
+pub(crate) fn get(budget: Budget) -> Result<Sample, Trouble> {
+    let map = mapped(ELEMENTS)?;
+    let mut random = 1;
+    Ok(timed(budget.operations, || {
+        // SAFETY: `roll` stays below the length, and nobody writes.
+        black_box(unsafe { map.as_ptr().cast::<f64>().add(roll(&mut random)).read_volatile() });
+    }))
+}
+
+pub(crate) fn copy(budget: Budget) -> Result<Sample, Trouble> {
+    let map = mapped(COPIED)?;
+    let mut out = vec![0.0_f64; COPIED];
+    Ok(timed(budget.operations, || {
+        // SAFETY: both are `COPIED` elements long and apart.
+        unsafe { std::ptr::copy_nonoverlapping(map.as_ptr().cast::<f64>(), out.as_mut_ptr(), COPIED) };
+        black_box(&mut out);
+    }))
+}
