@@ -1,5 +1,7 @@
 //! polyproc's `Connection`, both ends handed to the processes by descriptor.
 
+use std::os::fd::AsFd as _;
+
 use polyproc_ipc::{Connection, pipe};
 
 use crate::harness::crew::{Crew, Inherited};
@@ -13,7 +15,7 @@ pub(crate) fn round(shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
     let (one, other) = pipe()?;
     let mut crew = Crew::new()?;
     for (mut arguments, end) in shape.jobs(budget).into_iter().zip([one, other]) {
-        let inherited = Inherited::new((&end.duplicate_fd()?).into())?;
+        let inherited = Inherited::new(end.duplicate_fd()?.as_fd())?;
         arguments.push(inherited.number());
         crew.role(ROLE, &arguments)?;
     }
