@@ -3,6 +3,7 @@
 //! - [`Fabric`]: one shared world. Private ones are inherited, named ones are found by unrelated programs.
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
+//! - [`pipe()`], [`Listener`] and [`connect`]: messages between two sides, with descriptors inside them; [`wait()`] for several.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.

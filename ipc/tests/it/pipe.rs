@@ -226,6 +226,41 @@ fn descriptors_go_along() {
 }
 
 #[test]
+fn descriptors_for_which_there_is_no_number_left() {
+    watchdog(LONG, || assert!(Peer::spawn("pipe::has_no_numbers", &[]).wait(LONG).success()));
+}
+
+#[test]
+#[ignore = "a role"]
+fn has_no_numbers() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    if !peer::is("pipe::has_no_numbers") {
+        return;
+    }
+    let (a, b) = pipe().unwrap();
+    a.send_with(b"with five", &[a.as_fd(); 5]).unwrap();
+    a.send_with(b"with one", &[a.as_fd()]).unwrap();
+    // The lowest free number, and one more, are all that is left.
+    let free = a.duplicate_fd().unwrap();
+    let limit = std::os::fd::AsRawFd::as_raw_fd(&free) as u64 + 2;
+    drop(free);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: getrlimit(Resource::Nofile).maximum }).unwrap();
+    let error = b.recv_with(Some(LONG)).unwrap_err();
+    assert_eq!((error.kind(), error.os_error()), (ErrorKind::Os, Some(libc::EMFILE)));
+    assert_eq!(&*error.into_message().unwrap(), b"with five");
+    let (message, descriptors) = b.recv_with(Some(LONG)).unwrap();
+    assert_eq!((&*message, descriptors.len()), (b"with one".as_slice(), 1), "what came of the five was closed");
+}
+
+#[test]
+fn threads_may_share_all_of_it() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Connection>();
+    shared::<polyproc_ipc::Listener>();
+    shared::<polyproc_ipc::channel::Sender<Vec<u8>>>();
+}
+
+#[test]
 fn connections_travel_in_values() {
     let (a, b) = pipe().unwrap();
     let (receiver, sender) = pipe_one_way().unwrap();
