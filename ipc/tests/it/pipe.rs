@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{Connection, ErrorKind, pipe, pipe_one_way, wait};
+use polyproc_ipc::{Connection, ErrorKind, Framing, pipe, pipe_one_way, wait};
 use polyproc_testkit::peer::{self, Builder, Peer};
 use polyproc_testkit::watchdog::{Watchdog, watchdog};
 
@@ -39,6 +39,21 @@ fn messages_of_all_sizes() {
     }
     b.send_bytes(b"").unwrap();
     assert_eq!(a.recv_bytes_into(&mut []).unwrap(), 0);
+}
+
+#[test]
+#[ignore = "takes more than 2 GiB of memory; run it by name"]
+fn a_message_longer_than_any_i32() {
+    let (a, b) = pipe().unwrap();
+    for framing in [Framing::Native, Framing::Reference] {
+        let (a, b) =
+            (Connection::from_fd(a.duplicate_fd().unwrap()).unwrap().framed(framing), Connection::from_fd(b.duplicate_fd().unwrap()).unwrap().framed(framing));
+        let message = vec![0; (2 << 30) + 5];
+        thread::scope(|scope| {
+            scope.spawn(|| a.send_bytes(&message).unwrap());
+            assert_eq!(b.recv_bytes().unwrap().len(), message.len());
+        });
+    }
 }
 
 #[test]
@@ -214,9 +229,9 @@ fn descriptors_go_along() {
     drop(descriptors);
 
     // A plain receive closes them: the last writer is gone after it.
-    a.send_with(&[1; 100_000], &[writer.as_fd(); 253]).unwrap();
+    a.send_with(&vec![1; 100_000], &[writer.as_fd(); 253]).unwrap();
     drop(writer);
-    assert_eq!(b.recv_bytes_into(&mut [0; 100_000]).unwrap(), 100_000);
+    assert_eq!(b.recv_bytes_into(&mut vec![0; 100_000]).unwrap(), 100_000);
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, "through");
