@@ -16,7 +16,7 @@
 //! | an end that does not encode leaves the others before it to the next message | values are encoded first, by MessagePack, with bytes in one piece |
 //!
 //! What cannot be closed from outside, because the descriptors are private there: `send` waits while the receiver's buffer (about 200 KB) is full, and has no time-out; the rest of a large message
-//! is awaited without a time-out, so that a *stopped* (not killed) sender holds up its receiver, whatever its time-out; a receiver cannot be given to [`wait`](crate::wait()).
+//! is awaited without a time-out, so that a *stopped* (not killed) sender holds up its receiver, whatever its time-out; a receiver cannot be given to [`wait`](crate::wait()); and a process killed while it offers leaves the directory of that offer among the temporary files.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -285,11 +285,17 @@ impl<E: Serialize + DeserializeOwned> Offer<E> {
 
 impl<E> Drop for Offer<E> {
     fn drop(&mut self) {
-        // The thread waits in `accept`, which has no other way to end.
-        if self.claims.is_some()
-            && let Ok(door) = IpcSender::<Claim>::connect(self.name.clone())
-        {
-            let _ = without_sigpipe(|| door.send(Claim::GiveUp));
+        // The thread waits in `accept`, which has no other way to end. Another one tells it, because others who connected may be before us, and that takes as long as they do.
+        if let Some(claims) = self.claims.take() {
+            let name = std::mem::take(&mut self.name);
+            let tell = move || {
+                if let Ok(door) = IpcSender::<Claim>::connect(name) {
+                    let _ = without_sigpipe(|| door.send(Claim::GiveUp));
+                }
+            };
+            let _ = thread::Builder::new().name("polyproc-offer-end".into()).spawn(tell);
+            // Once it has ended, the socket's file is gone. Only a claimer who hangs keeps it.
+            let _ = claims.recv_timeout(Duration::from_secs(1));
         }
     }
 }

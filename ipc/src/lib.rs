@@ -7,6 +7,7 @@
 //! - [`RLock`], [`Semaphore`] and [`BoundedSemaphore`], [`RwLock`], [`Event`]: the other things that processes wait for; what the dead held comes back.
 //! - [`Condition`], [`Barrier`]: waiting until another process says so, or until all have come.
 //! - [`Value`] and [`Array`]: typed cells with a C layout, under a lock, atomic, or in place.
+//! - [`pipe()`], [`Listener`] and [`connect`]: messages between two sides, with descriptors inside them; [`wait()`] for several.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.

@@ -148,6 +148,11 @@ impl Connection {
         self.send_message(message, codec::RAW, descriptors, Deadline::Never)
     }
 
+    /// As [`Connection::send_with`]; waits at most `time` for room.
+    pub fn send_with_timeout(&self, message: &[u8], descriptors: &[BorrowedFd<'_>], time: Duration) -> Result<()> {
+        self.send_message(message, codec::RAW, descriptors, Deadline::after(Some(time)))
+    }
+
     /// Sends bytes that another codec made; for bindings. `time`: none is for ever.
     pub fn send_encoded(&self, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
         self.send_message(message, codec, &[], Deadline::after(time))
@@ -174,6 +179,11 @@ impl Connection {
     /// ```
     pub fn recv_bytes_max(&self, most: u64) -> Result<Vec<u8>> {
         Ok(self.receive(most, Deadline::Never)?.bytes)
+    }
+
+    /// As [`Connection::recv_bytes_max`], if it comes within `time`.
+    pub fn recv_bytes_max_timeout(&self, most: u64, time: Duration) -> Result<Vec<u8>> {
+        Ok(self.receive(most, Deadline::after(Some(time)))?.bytes)
     }
 
     /// Receives the next message into `buffer`; its length. One that is longer is [`ErrorKind::TooLarge`], and comes with the error ([`Error::into_message`]).

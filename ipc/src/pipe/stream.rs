@@ -70,7 +70,7 @@ impl Stream {
 
 /// Whether this is how the system says that the other side is gone.
 pub(super) fn is_end(errno: Errno) -> bool {
-    matches!(errno, Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN | Errno::CONNABORTED | Errno::SHUTDOWN)
+    matches!(errno, Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN | Errno::CONNABORTED | Errno::SHUTDOWN | Errno::TIMEDOUT)
 }
 
 pub(super) fn timed_out(what: &str) -> Error {

@@ -91,7 +91,8 @@ pub(crate) fn tune_tcp(fd: BorrowedFd<'_>) {
 /// Lets go of what is behind `fd`, at once and although the number is still borrowed: the number leads to something harmless from now on.
 pub(crate) fn release(fd: BorrowedFd<'_>) -> Result<()> {
     let failed = |errno| Error::os(errno, "closing a connection");
-    let nothing = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).map_err(failed)?;
+    // Not blocking: a thread that is just about to read or write does not wait in it either.
+    let nothing = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK).map_err(failed)?;
     loop {
         // SAFETY: both numbers are open for the whole call and owned by this library; the number `fd` stays open, so a borrow of it stays good.
         let done = unsafe { libc::dup3(nothing.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) };

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{Connection, ErrorKind, pipe, pipe_one_way, wait};
+use polyproc_ipc::{Connection, ErrorKind, Framing, pipe, pipe_one_way, wait};
 use polyproc_testkit::peer::{self, Builder, Peer};
 use polyproc_testkit::watchdog::{Watchdog, watchdog};
 
@@ -39,6 +39,21 @@ fn messages_of_all_sizes() {
     }
     b.send_bytes(b"").unwrap();
     assert_eq!(a.recv_bytes_into(&mut []).unwrap(), 0);
+}
+
+#[test]
+#[ignore = "takes more than 2 GiB of memory; run it by name"]
+fn a_message_longer_than_any_i32() {
+    let (a, b) = pipe().unwrap();
+    for framing in [Framing::Native, Framing::Reference] {
+        let (a, b) =
+            (Connection::from_fd(a.duplicate_fd().unwrap()).unwrap().framed(framing), Connection::from_fd(b.duplicate_fd().unwrap()).unwrap().framed(framing));
+        let message = vec![0; (2 << 30) + 5];
+        thread::scope(|scope| {
+            scope.spawn(|| a.send_bytes(&message).unwrap());
+            assert_eq!(b.recv_bytes().unwrap().len(), message.len());
+        });
+    }
 }
 
 #[test]
@@ -214,15 +229,50 @@ fn descriptors_go_along() {
     drop(descriptors);
 
     // A plain receive closes them: the last writer is gone after it.
-    a.send_with(&[1; 100_000], &[writer.as_fd(); 253]).unwrap();
+    a.send_with(&vec![1; 100_000], &[writer.as_fd(); 253]).unwrap();
     drop(writer);
-    assert_eq!(b.recv_bytes_into(&mut [0; 100_000]).unwrap(), 100_000);
+    assert_eq!(b.recv_bytes_into(&mut vec![0; 100_000]).unwrap(), 100_000);
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, "through");
     assert_eq!(kind(a.send_with(b"", &[reader.as_fd(); 254])), ErrorKind::InvalidArgument);
     a.send_with(b"", &[reader.as_fd()]).unwrap();
     assert_eq!(b.recv_with(None).unwrap().1.len(), 1);
+}
+
+#[test]
+fn descriptors_for_which_there_is_no_number_left() {
+    watchdog(LONG, || assert!(Peer::spawn("pipe::has_no_numbers", &[]).wait(LONG).success()));
+}
+
+#[test]
+#[ignore = "a role"]
+fn has_no_numbers() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    if !peer::is("pipe::has_no_numbers") {
+        return;
+    }
+    let (a, b) = pipe().unwrap();
+    a.send_with(b"with five", &[a.as_fd(); 5]).unwrap();
+    a.send_with(b"with one", &[a.as_fd()]).unwrap();
+    // The lowest free number, and one more, are all that is left.
+    let free = a.duplicate_fd().unwrap();
+    let limit = std::os::fd::AsRawFd::as_raw_fd(&free) as u64 + 2;
+    drop(free);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: getrlimit(Resource::Nofile).maximum }).unwrap();
+    let error = b.recv_with(Some(LONG)).unwrap_err();
+    assert_eq!((error.kind(), error.os_error()), (ErrorKind::Os, Some(libc::EMFILE)));
+    assert_eq!(&*error.into_message().unwrap(), b"with five");
+    let (message, descriptors) = b.recv_with(Some(LONG)).unwrap();
+    assert_eq!((&*message, descriptors.len()), (b"with one".as_slice(), 1), "what came of the five was closed");
+}
+
+#[test]
+fn threads_may_share_all_of_it() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Connection>();
+    shared::<polyproc_ipc::Listener>();
+    shared::<polyproc_ipc::channel::Sender<Vec<u8>>>();
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_header_that_lies_takes_no_memory() {
     let _dog = Watchdog::new(LONG);
     let (side, mut stream) = bare();
     stream.write_all(&((1_u64 << 48) - 1).to_le_bytes()).unwrap();
-    stream.write_all(&[0; 100_000]).unwrap();
+    stream.write_all(&vec![0; 100_000]).unwrap();
     assert_eq!(kind(side.recv_bytes_timeout(SHORT)), ErrorKind::Timeout);
     drop(stream);
     assert_eq!(kind(side.recv_bytes()), ErrorKind::Corrupt);
