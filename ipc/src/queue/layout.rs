@@ -28,12 +28,11 @@
 //! Both the tail and the head word are `count << 32 | offset / 8`: the number of messages put (or got) so far and the place of the next one in the ring's
 //! buffer, so that one store commits a message and its number.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
 use crate::error::Result;
 use crate::fabric::handle::Handle;
 use crate::objects::{HEADER, ObjectId};
 use crate::shm::{Fixed, Shm};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Bytes of a queue object.
 pub(crate) const SIZE: usize = 704;

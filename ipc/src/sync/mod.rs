@@ -2,11 +2,13 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `atomic` | the atomics themselves, under a name of our own |
 //! | `word` | the lock word: owner and lock in one store, taken over from the dead |
 //! | `wait` | the wait word: sleeping until something changes, without a list of sleepers |
 //! | `guard` | the library's own lock: repair before use |
 //! | `lock` | the user's [`Lock`] |
 
+pub(crate) mod atomic;
 pub(crate) mod guard;
 mod lock;
 pub(crate) mod wait;

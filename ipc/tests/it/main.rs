@@ -7,6 +7,7 @@
 //! | `lock` | the user's lock |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
+//! | `golden` | bytes that later versions must read or refuse |
 //! | `scribble` | damaged segments: every call answers |
 //! | `properties` | heap and queues against a model |
 //! | `last` | nothing is left behind |
@@ -20,6 +21,7 @@ mod crowd;
 mod elsewhere;
 mod fabric;
 mod fork;
+mod golden;
 mod last;
 mod lease;
 mod lock;
