@@ -38,7 +38,7 @@ fn words(file: &File, range: std::ops::Range<u64>) -> BTreeMap<u64, u64> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Of the fixed part of a fresh fabric with one member nothing is set but this.
@@ -198,7 +198,7 @@ fn fill(fabric: &Fabric) {
     queue.put(b"taken").unwrap();
     queue.put(b"inline").unwrap();
     queue.put(&[0x5A; 5000]).unwrap();
-    queue.put(&[0xA5; 100_000]).unwrap();
+    queue.put(&vec![0xA5; 100_000]).unwrap();
     assert_eq!(&queue.get().unwrap()[..], b"taken");
     Queue::<(u32, String)>::create(fabric, "golden values", 0).unwrap().put(&(7, "seven".into())).unwrap();
     let lease = queue.get_lease().unwrap();
@@ -253,7 +253,7 @@ fn a_whole_segment() {
         assert_eq!(queue.capacity(), Some(5));
         assert_eq!(&queue.get().unwrap()[..], b"inline");
         assert_eq!(&queue.get().unwrap()[..], &[0x5A; 5000]);
-        assert_eq!(&queue.get().unwrap()[..], &[0xA5; 100_000][..]);
+        assert_eq!(&queue.get().unwrap()[..], &vec![0xA5; 100_000][..]);
         assert_eq!(Queue::<(u32, String)>::open(&fabric, "golden values").unwrap().get().unwrap(), (7, "seven".into()));
         assert_eq!(Lock::open(&fabric, "golden lock").unwrap().acquire(None).unwrap(), polyproc_ipc::Acquired::OwnerDied);
         whole(&fabric);
