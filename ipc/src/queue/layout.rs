@@ -43,12 +43,11 @@
 //! **Aside**: bits 0..32 how many entries are RETURNED; bit 60 TIMED (`due` is set); bit 61 JOINABLE; bit 62 LANES (more than one). 0 in an ordinary queue where nothing came back: the
 //! way of a getter is then one look at this word and lane 0.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
 use crate::error::{Error, Result};
 use crate::fabric::handle::Handle;
 use crate::objects::{HEADER, ObjectId};
 use crate::shm::{Fixed, Shm};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Bytes of a queue object.
 pub(crate) const SIZE: usize = 1024;

@@ -11,8 +11,6 @@
 //! **Giving back** a chunk that one of these words names: cell -> PRIVATE(me), the word := none, cell -> FREE. So no such word ever names a free chunk, which might be
 //! reshaped or be another's by the time a repair reads it. (A sweep frees what is PRIVATE to the dead: it passes through both locks of every queue first.)
 
-use std::sync::atomic::Ordering;
-
 use super::entry::{BYTES, Entry, FREE, Kept};
 use super::get::in_rings;
 use super::layout::{Lane, Mark, Words};
@@ -22,6 +20,7 @@ use crate::fabric::handle::gone;
 use crate::heap::cell::Cell;
 use crate::objects::{Kind, ObjectId};
 use crate::shm::Owner;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::guard::Guard;
 
 /// The producer lock, held, the structure whole.

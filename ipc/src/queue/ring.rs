@@ -7,11 +7,10 @@
 //! The tail word is stored by the holder of the producer lock only, after the record (release); the head word by the holder of the consumer lock only, after
 //! the record was used (release). Equal counts: empty. Equal offsets with other counts: full. Everything read here is checked against the buffer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::layout::Mark;
 use crate::error::{Error, Result};
 use crate::shm::{Shm, Span};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a ring chunk before its buffer.
 pub(crate) const RING_HEADER: usize = 384;

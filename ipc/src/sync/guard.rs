@@ -1,9 +1,9 @@
 //! The library's own lock: held within one call, never across a wait or user code, and given out only after the
 //! protected structure was repaired if its last holder died.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::atomic::{AtomicU64, Ordering};
 use super::word::{self, Acquired};
 use crate::error::{Error, Result};
 use crate::shm::{Deadline, Owner, Shm};

@@ -2,6 +2,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `atomic` | the atomics themselves, under a name of our own |
 //! | `word` | the lock word: owner and lock in one store, taken over from the dead |
 //! | `wait` | the wait word: sleeping until something changes, without a list of sleepers |
 //! | `guard` | the library's own lock: repair before use |
@@ -13,6 +14,7 @@
 //! | `userlock` | the lock that a condition stands on: its own, or a given one |
 //! | `lock`, `rlock`, `semaphore`, `rwlock`, `event`, `condition`, `barrier` | the users' objects |
 
+pub(crate) mod atomic;
 pub(crate) mod barrier;
 pub(crate) mod condition;
 pub(crate) mod event;

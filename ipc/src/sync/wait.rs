@@ -11,9 +11,9 @@
 //! A killed sleeper leaves SLEEPERS set: the next waker makes one needless system call and clears it. A waker killed before its
 //! wake: sleepers nap at most 50 ms. A woken sleeper killed before it acts: the others nap at most 50 ms.
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;
 
+use super::atomic::{AtomicU32, Ordering, fence};
 use crate::shm::Shm;
 use crate::sys;
 

@@ -16,8 +16,7 @@
 //! Killed before a store: nothing happened. Killed after the release and before its wake: sleepers nap at most 50 ms. Who acquired
 //! after a sleep keeps SLEEPERS set, so that those who sleep on are not forgotten by the next release.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
+use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::shm::view::low_half;
 use crate::shm::{Deadline, Nap, Owner, Shm};
 use crate::sys;

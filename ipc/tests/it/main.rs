@@ -8,6 +8,7 @@
 //! | `poll` | descriptors for event loops |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
+//! | `golden` | bytes that later versions must read or refuse |
 //! | `scribble` | damaged segments: every call answers |
 //! | `pipe`, `pipe_frames`, `pipe_meet` | connections; torn and forged frames; listeners, keys, CPython as the other side |
 //! | `channel` | typed channels of Rust programs |
@@ -24,6 +25,7 @@ mod crowd;
 mod elsewhere;
 mod fabric;
 mod fork;
+mod golden;
 mod last;
 mod lease;
 mod lock;

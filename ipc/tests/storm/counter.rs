@@ -94,9 +94,9 @@ impl Kind for Counter {
             }
             let (done, perhaps) = &mut self.values[value];
             if act.done.is_some() {
-                *done += 1
+                *done += 1;
             } else {
-                *perhaps += 1
+                *perhaps += 1;
             }
             self.told += act.b;
         }

@@ -1,0 +1,10 @@
+//! `src/sync`, from there, with the models' atomics.
+
+pub(crate) use crate::atomic;
+
+#[path = "../../src/sync/guard.rs"]
+pub(crate) mod guard;
+#[path = "../../src/sync/wait.rs"]
+pub(crate) mod wait;
+#[path = "../../src/sync/word.rs"]
+pub(crate) mod word;

@@ -1,0 +1,219 @@
+//! Models of the queue's two sides (`put.rs`, `get.rs`, `ring.rs`): messages arrive whole, once and in order, over tiny rings that are full after two; a death at any
+//! store of either side loses or doubles nothing; and an ending queue leaves nothing behind, whoever puts meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::atomic::Ordering;
+use crate::error::ErrorKind;
+use crate::fabric::Fabric;
+use crate::heap::cell::Cell;
+use crate::heap::{APART, CAPACITY, CHUNKS, FIRST};
+use crate::kernel::{allow_naps, model, process, victim};
+use crate::objects::ObjectId;
+use crate::queue::get::{self, Getter};
+use crate::queue::layout::Words;
+use crate::queue::put;
+use crate::queue::ring::Payload;
+use crate::shm::{Segment, Shm};
+use crate::sync::wait;
+
+/// Where the queue's object stands.
+const AT: u64 = 0x100;
+const ID: ObjectId = ObjectId { offset: AT, birth: 7 };
+
+struct Scene {
+    shm: Shm,
+}
+
+impl Scene {
+    /// An empty queue without a ring, and four free chunks for rings.
+    fn new() -> Arc<Scene> {
+        let object = [24_u64, 192, 200, 208].into_iter().chain((256..=312).step_by(8)).chain((384..=472).step_by(8)).map(|at| AT + at);
+        let chunks = (0..CHUNKS).flat_map(|number| {
+            let start = FIRST + number * APART;
+            [start - 8, start, start + 8, start + 128, start + 256].into_iter().chain((start + 384..start + CAPACITY).step_by(8))
+        });
+        let scene = Scene { shm: Shm::new(Segment::with(object.chain(chunks), [AT + 512, AT + 576])) };
+        scene.words().birth().store(ID.birth, Ordering::Relaxed);
+        Arc::new(scene)
+    }
+
+    fn words(&self) -> Words<'_> {
+        Words::of(&self.shm, ID).expect("the queue's words")
+    }
+
+    /// As `BytesQueue::put_as`. False: the queue was destroyed.
+    fn put(&self, value: u64) -> bool {
+        match put::put(self.words(), &[Payload::Inline(&value.to_le_bytes())], 0) {
+            Ok(count) => {
+                assert_eq!(count, 1, "an unbounded queue takes what it is given");
+                wait::wake(self.words().data(), 1);
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Gone, "{error:?}");
+                false
+            }
+        }
+    }
+
+    fn try_get(&self) -> Option<u64> {
+        let mut getter = Getter::enter(self.words()).expect("the consumer side");
+        getter.take(&Fabric).expect("a whole queue").map(|message| message.0)
+    }
+
+    /// As `BytesQueue::get`: try, announce, look once more, sleep.
+    fn get(&self) -> u64 {
+        let w = self.words();
+        loop {
+            if let Some(got) = self.try_get() {
+                return got;
+            }
+            let announced = wait::announce(w.data());
+            if !get::looks_ready(w) {
+                wait::sleep(w.shm, w.data(), announced, Duration::from_millis(1));
+            }
+        }
+    }
+
+    fn drain(&self) -> Vec<u64> {
+        std::iter::from_fn(|| self.try_get()).collect()
+    }
+
+    /// Nothing is left: no ring, no chunk but what `sweep` would give back.
+    fn assert_ended(&self) {
+        let w = self.words();
+        assert_eq!((w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire)), (0, 0), "a ring is left in a queue that has ended");
+        for number in 0..CHUNKS {
+            let cell = self.shm.chunk(FIRST + number * APART).expect("a chunk").cell.load(Ordering::Acquire);
+            assert_ne!(cell, Cell::held(AT).0, "the queue that has ended holds a chunk");
+        }
+    }
+}
+
+fn with<R: 'static>(scene: &Arc<Scene>, act: impl FnOnce(&Scene) -> R + 'static) -> impl FnOnce() -> R + 'static {
+    let scene = Arc::clone(scene);
+    move || act(&scene)
+}
+
+/// The first ring is made while the getter looks.
+#[test]
+fn a_message_arrives_whole_and_wakes_its_getter() {
+    model(3, || {
+        let scene = Scene::new();
+        let putter = process(1, with(&scene, |scene| assert!(scene.put(11))));
+        assert_eq!(scene.get(), 11);
+        putter.join().unwrap();
+    });
+}
+
+/// Two fill a ring; the third finds room or adds a ring, as it happens, and the getter goes over.
+#[test]
+fn four_messages_over_tiny_rings_arrive_in_order() {
+    model(2, || {
+        let scene = Scene::new();
+        assert!(scene.put(1));
+        let putter = process(1, with(&scene, |scene| (2..=4).for_each(|value| assert!(scene.put(value)))));
+        let got: Vec<u64> = (0..4).map(|_| scene.get()).collect();
+        assert_eq!(got, [1, 2, 3, 4]);
+        putter.join().unwrap();
+        assert_eq!(scene.drain(), []);
+    });
+}
+
+#[test]
+fn two_getters_share_what_is_there() {
+    model(2, || {
+        let scene = Scene::new();
+        assert!(scene.put(1));
+        let other = process(1, with(&scene, Scene::get));
+        assert!(scene.put(2));
+        let mine = scene.get();
+        let others = other.join().unwrap().expect("it lives");
+        assert_eq!(mine + others, 3);
+        assert_eq!(scene.drain(), []);
+    });
+}
+
+/// A putter that adds the first ring, or another one, killed at any store.
+#[test]
+fn a_putter_killed_at_any_store_tears_nothing() {
+    for before in [0, 2] {
+        for stores in 0..24 {
+            model(1, move || {
+                allow_naps();
+                let scene = Scene::new();
+                (1..=before).for_each(|value| assert!(scene.put(value)));
+                let dies = victim(1, stores, with(&scene, |scene| scene.put(8)));
+                let lives = process(2, with(&scene, |scene| scene.put(9)));
+                let finished = dies.join().unwrap().is_some();
+                lives.join().unwrap();
+                let mut got = scene.drain();
+                let count = got.len() as u64 - before;
+                assert!(got.drain(..before as usize).eq(1..=before), "what was there is there, in order");
+                assert!(got.contains(&9) && if finished { count == 2 } else { count <= 2 } && (count == 1 || got.contains(&8)), "{got:?}");
+            });
+        }
+    }
+}
+
+/// A getter that takes, or leaves a ring, killed at any store: the message it was at is taken or there, all others are there.
+#[test]
+fn a_getter_killed_at_any_store_takes_one_at_most() {
+    for leaves in [false, true] {
+        for stores in 0..20 {
+            model(1, move || {
+                allow_naps();
+                let scene = Scene::new();
+                (1..=3).for_each(|value| assert!(scene.put(value)));
+                if leaves {
+                    assert_eq!((scene.get(), scene.get()), (1, 2));
+                }
+                let dies = victim(1, stores, with(&scene, Scene::get));
+                let lives = process(2, with(&scene, |scene| scene.put(4)));
+                let got = dies.join().unwrap();
+                lives.join().unwrap();
+                let first = if leaves { 3 } else { 1 };
+                let left = scene.drain();
+                let taken = left.first() != Some(&first);
+                assert!(got.is_none_or(|got| got == first && taken));
+                assert!(left.iter().copied().eq(first + u64::from(taken)..=4), "{left:?}");
+            });
+        }
+    }
+}
+
+/// The end of a queue while somebody puts its first message: what was put goes with the queue, and nothing is left for the next queue in this chunk.
+#[test]
+fn a_queue_that_ends_leaves_nothing_to_the_next() {
+    for before in [0, 1, 2] {
+        model(2, move || {
+            let scene = Scene::new();
+            (1..=before).for_each(|value| assert!(scene.put(value)));
+            let putter = process(1, with(&scene, |scene| scene.put(9)));
+            get::end(scene.words()).expect("the end of the queue");
+            putter.join().unwrap();
+            assert!(!scene.put(10), "nothing can be put after the end");
+            scene.assert_ended();
+        });
+    }
+}
+
+/// The same, killed at any store and repeated by somebody else, as the directory does it.
+#[test]
+fn an_end_cut_short_is_finished_by_the_next() {
+    for stores in 0..24 {
+        model(1, move || {
+            allow_naps();
+            let scene = Scene::new();
+            (1..=3).for_each(|value| assert!(scene.put(value)));
+            let dies = victim(1, stores, with(&scene, |scene| get::end(scene.words()).expect("the end of the queue")));
+            let putter = process(2, with(&scene, |scene| scene.put(9)));
+            dies.join().unwrap();
+            putter.join().unwrap();
+            get::end(scene.words()).expect("the end, once more");
+            scene.assert_ended();
+        });
+    }
+}
