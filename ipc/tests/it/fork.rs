@@ -12,7 +12,7 @@ use polyproc_testkit::watchdog::{Watchdog, watchdog};
 use crate::common::{LONG, SHORT, capped, kind, play, whole};
 
 /// Runs `body` (which should move nothing: it is dropped here too) in a forked child, which then ends at once without any destructor; 0 if it went well.
-fn in_child(body: impl FnOnce()) -> libc::pid_t {
+pub(crate) fn in_child(body: impl FnOnce()) -> libc::pid_t {
     // SAFETY: the child runs test code in a process where no other thread does more than wait, and ends by _exit.
     match unsafe { libc::fork() } {
         0 => {
@@ -28,7 +28,7 @@ fn in_child(body: impl FnOnce()) -> libc::pid_t {
 }
 
 #[track_caller]
-fn ended_well(pid: libc::pid_t) {
+pub(crate) fn ended_well(pid: libc::pid_t) {
     let mut status = 0;
     // SAFETY: the pid is a child of this process, the status a place to write to.
     let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };

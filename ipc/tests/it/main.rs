@@ -5,10 +5,11 @@
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
+//! | `sync`, `parting` | semaphores, recursive and reader-writer locks, events; and what becomes of them when holders die, leave or fork |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
-//! | `properties` | heap and queues against a model |
+//! | `properties`, `permits` | heap, queues and semaphores against a model |
 //! | `last` | nothing is left behind |
 
 #![allow(clippy::needless_for_each)] // one line is enough for "each of them"
@@ -23,6 +24,9 @@ mod fork;
 mod last;
 mod lease;
 mod lock;
+mod parting;
+mod permits;
 mod properties;
 mod queue;
 mod scribble;
+mod sync;
