@@ -11,7 +11,7 @@ use polyproc_testkit::watchdog::watchdog;
 use crate::common::{LONG, SHORT, add_to_pair, inherited, kind, pair_of, peer_in, small, whole};
 
 const PEERS: u64 = 3;
-const TURNS: u64 = 300;
+const TURNS: u64 = 150;
 
 /// Waits, without an upper bound of its own, until it is so.
 pub(crate) fn until(what: impl Fn() -> bool) {
@@ -50,6 +50,7 @@ fn rlock_turn(lock: &RLock, number: u64, inside: &dyn Fn()) {
             if let Ok(guard) = lock.try_lock() {
                 break guard;
             }
+            thread::yield_now();
         },
         _ => loop {
             if let Ok(guard) = lock.lock_timeout(Duration::from_micros(50)) {
@@ -70,7 +71,9 @@ fn semaphore_turn(semaphore: &Semaphore, number: u64, inside: &dyn Fn()) {
             inside();
         }
         1 => {
-            while semaphore.try_acquire().is_err() {}
+            while semaphore.try_acquire().is_err() {
+                thread::yield_now();
+            }
             inside();
             semaphore.release(1).unwrap();
         }
@@ -100,7 +103,11 @@ fn rwlock_turn(lock: &RwLock, number: u64, inside: &dyn Fn()) {
             inside();
             lock.release_write().unwrap();
         }
-        _ => while lock.try_write().map(|_all| inside()).is_err() {},
+        _ => {
+            while lock.try_write().map(|_all| inside()).is_err() {
+                thread::yield_now();
+            }
+        }
     }
 }
 

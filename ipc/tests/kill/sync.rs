@@ -68,7 +68,11 @@ impl All {
         assert!(event.wait(None).unwrap());
         event.clear().unwrap();
         assert!(!event.is_set());
-        drop((rlock, semaphore, rwlock, event));
+        // A stage that forked a helper keeps its objects when the handles go.
+        rlock.destroy().unwrap();
+        semaphore.destroy().unwrap();
+        rwlock.destroy().unwrap();
+        event.destroy().unwrap();
         let report = whole(&fabric);
         assert_eq!((report.held_chunks, report.private_chunks, report.objects, report.members), (4, 0, 0, 1));
     }
