@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn damage_is_named() {
-        for goal in [1, 7 << 16, 7 << 16 | 1025, u64::MAX] {
+        for goal in [1, 7 << 16, 7 << 16 | 0x401, u64::MAX] {
             with(&[], 1, |w| {
                 w.goal().store(goal, Ordering::Relaxed);
                 let error = w.repair();

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -68,6 +69,22 @@ pub(crate) fn reopened(fabric: &Fabric) -> File {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", fabric.descriptor().as_raw_fd());
     OpenOptions::new().read(true).write(true).open(path).expect("the memory of a fabric")
+}
+
+/// The two numbers of the file.
+pub(crate) fn pair_of(file: &File) -> [u64; 2] {
+    let mut pair = [0; 16];
+    file.read_exact_at(&mut pair, 0).expect("the file of the pair");
+    [0, 8].map(|at| u64::from_ne_bytes(pair[at..at + 8].try_into().expect("8 bytes")))
+}
+
+/// Adds 1 to both numbers of the file, one after the other; whoever is let in meanwhile sees them differ.
+pub(crate) fn add_to_pair(file: &File) {
+    let [a, b] = pair_of(file);
+    assert_eq!(a, b, "a torn pair: two are inside");
+    file.write_all_at(&(a + 1).to_ne_bytes(), 0).expect("the file of the pair");
+    std::thread::yield_now();
+    file.write_all_at(&(b + 1).to_ne_bytes(), 8).expect("the file of the pair");
 }
 
 /// Numbers that look random and follow from a seed (splitmix64).

@@ -1,7 +1,6 @@
 //! The user's lock: exclusion between processes and threads, owners that die, time-outs, release by others, names and destruction.
 
 use std::collections::HashSet;
-use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,18 +9,7 @@ use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::temp::TempDir;
 use polyproc_testkit::watchdog::watchdog;
 
-use crate::common::{LONG, SHORT, inherited, kind, peer_in, small, whole};
-
-/// Adds 1 to both numbers of the file, one after the other; whoever is let in meanwhile sees them differ.
-fn add_to_pair(file: &std::fs::File) {
-    let mut pair = [0; 16];
-    file.read_exact_at(&mut pair, 0).unwrap();
-    let (a, b) = (u64::from_ne_bytes(pair[..8].try_into().unwrap()), u64::from_ne_bytes(pair[8..].try_into().unwrap()));
-    assert_eq!(a, b, "a torn pair: two are inside");
-    file.write_all_at(&(a + 1).to_ne_bytes(), 0).unwrap();
-    thread::yield_now();
-    file.write_all_at(&(b + 1).to_ne_bytes(), 8).unwrap();
-}
+use crate::common::{LONG, SHORT, add_to_pair, inherited, kind, pair_of, peer_in, small, whole};
 
 const PEERS: u64 = 3;
 const TURNS: u64 = 3000;
@@ -46,9 +34,7 @@ fn at_most_one_is_inside() {
             }
         });
         peers.iter_mut().for_each(|peer| assert!(peer.wait(LONG).success()));
-        let mut pair = [0; 16];
-        file.read_exact_at(&mut pair, 0).unwrap();
-        assert_eq!(u64::from_ne_bytes(pair[..8].try_into().unwrap()), (PEERS + 2) * TURNS);
+        assert_eq!(pair_of(&file), [(PEERS + 2) * TURNS; 2]);
         assert!(!lock.locked());
         whole(&fabric);
     });

@@ -6,6 +6,7 @@
 //! | `fork`, `second_copy` | forked children that use the fabric; two copies of the library in one process |
 //! | `lock` | the user's lock |
 //! | `poll` | descriptors for event loops |
+//! | `sync`, `parting` | semaphores, recursive and reader-writer locks, events; and what becomes of them when holders die, leave or fork |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `golden` | bytes that later versions must read or refuse |
@@ -13,6 +14,7 @@
 //! | `pipe`, `pipe_frames`, `pipe_meet` | connections; torn and forged frames; listeners, keys, CPython as the other side |
 //! | `channel` | typed channels of Rust programs |
 //! | `properties` | heap and queues against a model |
+//! | `properties`, `permits` | heap, queues and semaphores against a model |
 //! | `last` | nothing is left behind |
 
 #![allow(clippy::needless_for_each)] // one line is enough for "each of them"
@@ -37,3 +39,9 @@ mod properties;
 mod queue;
 mod scribble;
 mod second_copy;
+mod parting;
+mod permits;
+mod properties;
+mod queue;
+mod scribble;
+mod sync;

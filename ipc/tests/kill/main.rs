@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `scene` | what all share: fresh fabrics, numbered messages, the judgement |
 //! | `lock` | acquire, release, take over from the dead, with a waiter |
+//! | `sync`, `sync_life` | recursive locks, semaphores, reader-writer locks, events |
 //! | `put`, `get` | the two sides of a queue, close |
 //! | `lease` | lease, acknowledge, give back, lease again, reclaim |
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
@@ -23,6 +24,8 @@ mod objects;
 mod put;
 mod repair;
 mod scene;
+mod sync;
+mod sync_life;
 
 use std::process::ExitCode;
 
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
     let mut table = Table::from_args();
     scene::warm_up();
     lock::run(&mut table);
+    sync::run(&mut table);
+    sync_life::run(&mut table);
     put::run(&mut table);
     get::run(&mut table);
     lease::run(&mut table);
