@@ -5,6 +5,7 @@
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
+//! | `condition`, `barrier` | waiting for others |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
@@ -14,8 +15,10 @@
 #![allow(clippy::needless_for_each)] // one line is enough for "each of them"
 
 mod attach;
+mod barrier;
 mod cap;
 mod common;
+mod condition;
 mod crowd;
 mod elsewhere;
 mod fabric;
