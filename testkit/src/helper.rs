@@ -126,6 +126,22 @@ impl Helper {
         }
     }
 
+    /// Stops it with SIGSTOP: it lives, and does nothing.
+    ///
+    /// # Panics
+    /// If it has ended and been reaped.
+    pub fn stop(&self) {
+        kill_process(self.pid, Signal::STOP).expect("a helper can be stopped");
+    }
+
+    /// Lets it go on after [`Helper::stop`].
+    ///
+    /// # Panics
+    /// If it has ended and been reaped.
+    pub fn resume(&self) {
+        kill_process(self.pid, Signal::CONT).expect("a helper can be let go on");
+    }
+
     /// Kills it with SIGKILL and reaps it.
     pub fn kill(self) {}
 }

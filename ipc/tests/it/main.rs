@@ -7,6 +7,7 @@
 //! | `lock` | the user's lock |
 //! | `poll` | descriptors for event loops |
 //! | `sync`, `parting` | semaphores, recursive and reader-writer locks, events; and what becomes of them when holders die, leave or fork |
+//! | `condition`, `barrier` | waiting for others |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `golden` | bytes that later versions must read or refuse |
@@ -20,9 +21,11 @@
 #![allow(clippy::needless_for_each)] // one line is enough for "each of them"
 
 mod attach;
+mod barrier;
 mod cap;
 mod channel;
 mod common;
+mod condition;
 mod crowd;
 mod elsewhere;
 mod fabric;

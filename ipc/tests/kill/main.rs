@@ -5,6 +5,7 @@
 //! | `scene` | what all share: fresh fabrics, numbered messages, the judgement |
 //! | `lock` | acquire, release, take over from the dead, with a waiter |
 //! | `sync`, `sync_life` | recursive locks, semaphores, reader-writer locks, events |
+//! | `condition`, `barrier` | waiting for others, notifying, passing a dead one's signal on, rounds and their breaking |
 //! | `put`, `get` | the two sides of a queue, close |
 //! | `lease` | lease, acknowledge, give back, lease again, reclaim |
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
@@ -15,6 +16,8 @@
 //! A run of `cargo test` takes a sample of each operation's instructions. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`), and
 //! `POLYPROC_KILL_TURN` (0, 1 or 2) shifts in which order survivors sweep, use the object, and reshape the heap.
 
+mod barrier;
+mod condition;
 mod get;
 mod heap;
 mod lease;
@@ -36,9 +39,12 @@ fn main() -> ExitCode {
     let before = Watch::new().take();
     let mut table = Table::from_args();
     scene::warm_up();
+    condition::warm_up();
     lock::run(&mut table);
     sync::run(&mut table);
     sync_life::run(&mut table);
+    condition::run(&mut table);
+    barrier::run(&mut table);
     put::run(&mut table);
     get::run(&mut table);
     lease::run(&mut table);
