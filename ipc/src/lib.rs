@@ -4,6 +4,7 @@
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
 //! - [`Value`] and [`Array`]: typed cells with a C layout, under a lock, atomic, or in place.
+//! - [`SharedMemory`] and [`ShareableList`]: named blocks outside any fabric, as other programs have them.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -38,6 +39,7 @@ mod error;
 mod fabric;
 mod heap;
 mod list;
+mod named;
 mod objects;
 mod queue;
 mod shm;
@@ -49,6 +51,7 @@ pub use bytemuck;
 pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Element, Elements, Integer, Locking, Struct, Value, ValueGuard};
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
+pub use named::{Item, ShareableList, SharedMemory};
 pub use objects::Kind;
 pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};

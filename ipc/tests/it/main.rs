@@ -5,6 +5,8 @@
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
+//! | `cells`, `views` | values and arrays; their cells in place, also after their end |
+//! | `named` | named blocks and the list in one, also with CPython |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
@@ -15,6 +17,7 @@
 
 mod attach;
 mod cap;
+mod cells;
 mod common;
 mod crowd;
 mod elsewhere;
@@ -23,6 +26,8 @@ mod fork;
 mod last;
 mod lease;
 mod lock;
+mod named;
 mod properties;
 mod queue;
 mod scribble;
+mod views;
