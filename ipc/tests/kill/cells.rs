@@ -267,6 +267,7 @@ fn change(table: &mut Table) {
                     other => panic!("{other}"),
                 };
                 value.set(1).unwrap();
+                value.destroy().unwrap();
                 drop(value);
                 end(&scene, 1);
                 label
@@ -296,6 +297,7 @@ fn change(table: &mut Table) {
                 }
                 Err(LockError::Failed(error)) => panic!("{error:?}"),
             };
+            array.destroy().unwrap();
             drop(array);
             end(&scene, 1);
             label
