@@ -227,7 +227,10 @@ impl SharedMemory {
         let mut map = ShmemConf::new().os_id(os_name(name)).size(size).create().map_err(|error| failed(&error, "making", name))?;
         map.set_owner(false);
         let reserved = open(name, shm::OFlags::RDWR).and_then(|file| reserve(name, &file));
-        reserved.inspect_err(|_| drop(shm::unlink(os_name(name))))?;
+        if let Err(error) = reserved {
+            let _ = shm::unlink(os_name(name));
+            return Err(error);
+        }
         Ok(SharedMemory::of(name, map))
     }
 

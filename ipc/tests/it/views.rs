@@ -1,13 +1,15 @@
 //! Cells in place: large arrays, and that a view of a destroyed array, wherever it is, touches nothing that belongs to something else.
 #![allow(unsafe_code)]
 
-use std::thread;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+use std::{process, thread};
 
-use polyproc_ipc::{Array, BytesQueue, ErrorKind, Fabric, Value};
+use polyproc_ipc::{Array, BytesQueue, ErrorKind, Fabric, LockError, Value};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::watchdog::{Watchdog, watchdog};
 
-use crate::common::{LONG, SHORT, capped, inherited, kind, peer_in, whole};
+use crate::common::{Dice, LONG, SHORT, capped, inherited, kind, peer_in, whole};
 
 const LEN: usize = 20_000;
 
@@ -174,9 +176,100 @@ fn the_maker_dies_and_the_view_stays() {
 #[ignore = "a role"]
 fn maker() {
     if peer::is("views::maker") {
-        let array = Array::new(&inherited(), &[7_u64; LEN]).unwrap();
+        let array = Array::new(&inherited(), &vec![7_u64; LEN]).unwrap();
         peer::say(&array.lend().to_string());
         peer::park();
+    }
+}
+
+const TAG: u64 = 0xCE11 << 48;
+
+/// Many make, use, view and destroy arrays of a few names, and are killed at it. At the end every chunk is accounted for, and none is kept for the dead.
+#[test]
+fn a_storm_of_deaths_leaves_nothing_kept() {
+    watchdog(LONG * 2, || {
+        let fabric = capped(32 << 20);
+        let queue = BytesQueue::create(&fabric, "traffic", 0).unwrap();
+        queue.put(&[7; 4000]).unwrap();
+        queue.get().unwrap();
+        let only_queue = whole(&fabric).held_chunks;
+        let mut dice = Dice(5);
+        let mut peers: Vec<Peer> = (0..3).map(|_| peer_in(&fabric, "views::churner").start()).collect();
+        for round in 0..45 {
+            let index = dice.below(3) as usize;
+            peers[index].expect("CHURNING", LONG);
+            thread::sleep(Duration::from_micros(dice.below(4000)));
+            assert_eq!(peers[index].kill().signal(), Some(libc::SIGKILL), "it ended by itself");
+            if round % 3 != 0 {
+                fabric.sweep().unwrap();
+                whole(&fabric);
+            }
+            peers[index] = peer_in(&fabric, "views::churner").start();
+        }
+        peers.iter_mut().for_each(|peer| drop(peer.kill()));
+        fabric.sweep().unwrap();
+        while queue.try_get().is_ok() {}
+        NAMES.iter().for_each(|name| drop(fabric.remove(name)));
+        // New arrays use up every header that is not kept; then each brings one of its own.
+        let (mut arrays, mut held) = (Vec::new(), whole(&fabric).held_chunks);
+        loop {
+            arrays.push(Array::new(&fabric, &[1_u64]).unwrap());
+            let now = whole(&fabric).held_chunks;
+            if now == held + 2 {
+                assert_eq!(now, only_queue + 2 * arrays.len(), "some array is kept that nobody uses");
+                break;
+            }
+            held = now;
+        }
+    });
+}
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+#[test]
+#[ignore = "a role"]
+fn churner() {
+    if !peer::is("views::churner") {
+        return;
+    }
+    let fabric = inherited();
+    let (queue, mut dice) = (BytesQueue::open(&fabric, "traffic").unwrap(), Dice(process::id().into()));
+    let mut kept = Vec::new();
+    for turn in 0.. {
+        if turn == 20 {
+            peer::say("CHURNING");
+        }
+        let array = match Array::<u64>::open_or_create(&fabric, NAMES[dice.below(3) as usize], 500) {
+            Ok(array) => array,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Gone, "{error:?}");
+                continue;
+            }
+        };
+        let Ok(start) = array.as_ptr() else { continue };
+        if dice.below(3) == 0 {
+            let _ = array.destroy();
+        }
+        for at in 0..500 {
+            // SAFETY: the array has 500 cells, and its handle lives.
+            let seen = unsafe { start.add(at).read_volatile() };
+            assert!(seen == 0 || seen & TAG == TAG, "{seen:#x} is somebody else's");
+            // SAFETY: as above.
+            unsafe { start.add(at).write_volatile(TAG | turn) };
+        }
+        match array.fill(..10, TAG) {
+            Ok(()) | Err(LockError::OwnerDied(_)) => {}
+            Err(LockError::Failed(error)) => assert_eq!(error.kind(), ErrorKind::Gone, "{error:?}"),
+        }
+        queue.put(&[7; 4000]).unwrap();
+        if let Ok(message) = queue.try_get() {
+            assert!(message.iter().all(|byte| *byte == 7), "a message that was written over");
+        }
+        // Some views live on for a while.
+        kept.push(array);
+        if kept.len() > 4 {
+            kept.swap_remove(dice.below(5) as usize);
+        }
     }
 }
 
@@ -211,7 +304,7 @@ fn forker() {
     let _dog = Watchdog::new(LONG);
     let fabric = capped(32 << 20);
     let value = Value::create(&fabric, "value", 1_u32).unwrap();
-    let array = Array::create(&fabric, "array", &[0_u8; LEN]).unwrap();
+    let array = Array::create(&fabric, "array", &vec![0_u8; LEN]).unwrap();
     let held = value.lock().unwrap();
     let before = whole(&fabric).held_chunks;
     in_child(|| {

@@ -235,7 +235,8 @@ fn leave(table: &mut Table) {
 
 /// Changes a value in a child that has not used it before: the child's pin is part of it.
 fn change(table: &mut Table) {
-    let operations: [(&str, u64, &dyn Fn(&Value<u64>)); 4] = [
+    type Act<'a> = &'a dyn Fn(&Value<u64>);
+    let operations: [(&str, u64, Act<'_>); 4] = [
         ("set under the lock", 1000, &|value| value.set(8).unwrap()),
         ("update under the lock", 1000, &|value| value.update(|value| *value += 1).unwrap()),
         ("fetch_add", 900, &|value| assert_eq!(value.fetch_add(1).unwrap(), 7)),
