@@ -8,6 +8,7 @@
 //! - [`Condition`], [`Barrier`]: waiting until another process says so, or until all have come.
 //! - [`Value`] and [`Array`]: typed cells with a C layout, under a lock, atomic, or in place.
 //! - [`pipe()`], [`Listener`] and [`connect`]: messages between two sides, with descriptors inside them; [`wait()`] for several.
+//! - [`SharedMemory`] and [`ShareableList`]: named blocks outside any fabric, as other programs have them.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -43,6 +44,7 @@ mod error;
 mod fabric;
 mod heap;
 mod list;
+mod named;
 mod objects;
 mod pipe;
 mod poll;
@@ -57,6 +59,7 @@ pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Elem
 pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, DictValues, Elements as SetOperand, Namespace, Packed, Set, SetItems, Versioned};
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
+pub use named::{Item, ShareableList, SharedMemory};
 pub use objects::Kind;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
 pub use poll::Pollable;

@@ -164,7 +164,7 @@ impl<T: Cell> Array<T> {
     }
 
     /// Goes through what all cells hold at this moment.
-    pub fn iter(&self) -> Locked<std::vec::IntoIter<T>, ArrayGuard<'_, T>> {
+    pub fn snapshot(&self) -> Locked<std::vec::IntoIter<T>, ArrayGuard<'_, T>> {
         Ok(self.to_vec()?.into_iter())
     }
 
@@ -300,7 +300,7 @@ impl Array<Char> {
 
     /// All bytes.
     pub fn raw(&self) -> Locked<Vec<u8>, ArrayGuard<'_, Char>> {
-        Ok(self.iter()?.map(|char| char.0).collect())
+        Ok(self.snapshot()?.map(|char| char.0).collect())
     }
 }
 
@@ -308,7 +308,7 @@ impl Array<Char> {
 impl Array<char> {
     /// The text up to the first NUL, or all.
     pub fn value(&self) -> Locked<String, ArrayGuard<'_, char>> {
-        Ok(self.iter()?.take_while(|char| *char != '\0').collect())
+        Ok(self.snapshot()?.take_while(|char| *char != '\0').collect())
     }
 
     /// Replaces the text from the beginning on, and ends it with a NUL where there is room for one. [`ErrorKind::InvalidArgument`] if it is too long.

@@ -8,6 +8,8 @@
 //! | `poll` | descriptors for event loops |
 //! | `sync`, `parting` | semaphores, recursive and reader-writer locks, events; and what becomes of them when holders die, leave or fork |
 //! | `condition`, `barrier` | waiting for others |
+//! | `cells`, `views` | values and arrays; their cells in place, also after their end |
+//! | `named` | named blocks and the list in one, also with CPython |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `golden` | bytes that later versions must read or refuse |
@@ -24,6 +26,7 @@ mod attach;
 mod barrier;
 mod cap;
 mod channel;
+mod cells;
 mod common;
 mod condition;
 mod crowd;
@@ -48,3 +51,8 @@ mod properties;
 mod queue;
 mod scribble;
 mod sync;
+mod named;
+mod properties;
+mod queue;
+mod scribble;
+mod views;

@@ -11,6 +11,7 @@
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
+//! | `cells` | values and arrays: made, destroyed, opened, left, changed; a cell of a shareable list |
 //! | `repair` | two deaths: the second while it repairs what the first left |
 //!
 //! A run of `cargo test` takes a sample of each operation's instructions. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`), and
@@ -18,6 +19,7 @@
 
 mod barrier;
 mod condition;
+mod cells;
 mod get;
 mod heap;
 mod lease;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     heap::run(&mut table);
     members::run(&mut table);
     objects::run(&mut table);
+    cells::run(&mut table);
     repair::run(&mut table);
     before.assert_same();
     table.finish()
