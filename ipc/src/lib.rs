@@ -45,6 +45,7 @@ mod sys;
 
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
+pub use list::{BytesIter, BytesList, Item, Iter as ListIter, List, Slice};
 pub use objects::Kind;
 pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};

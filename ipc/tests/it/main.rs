@@ -5,6 +5,7 @@
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
+//! | `list` | lists |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
@@ -22,6 +23,7 @@ mod fabric;
 mod fork;
 mod last;
 mod lease;
+mod list;
 mod lock;
 mod properties;
 mod queue;

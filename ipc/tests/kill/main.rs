@@ -9,6 +9,7 @@
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
+//! | `list` | whatever changes a list |
 //! | `repair` | two deaths: the second while it repairs what the first left |
 //!
 //! A run of `cargo test` takes a sample of each operation's instructions. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`), and
@@ -17,6 +18,7 @@
 mod get;
 mod heap;
 mod lease;
+mod list;
 mod lock;
 mod members;
 mod objects;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     heap::run(&mut table);
     members::run(&mut table);
     objects::run(&mut table);
+    list::run(&mut table);
     repair::run(&mut table);
     before.assert_same();
     table.finish()
