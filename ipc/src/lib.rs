@@ -3,6 +3,8 @@
 //! - [`Fabric`]: one shared world. Private ones are inherited, named ones are found by unrelated programs.
 //! - [`Queue`] and [`BytesQueue`]: any number of putters and getters, in any language; large messages without a copy on the way out.
 //! - [`Lock`]: at most one process holds it, and if that one is killed, the next is told.
+//! - [`List`] and [`BytesList`]: Python's list, shared; every call is one step for everybody.
+//! - [`Manager`]: one place that makes them all, as Python's does, without a server.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -37,6 +39,7 @@ mod error;
 mod fabric;
 mod heap;
 mod list;
+mod manager;
 mod objects;
 mod queue;
 mod shm;
@@ -46,6 +49,7 @@ mod sys;
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use list::{BytesIter, BytesList, Item, Iter as ListIter, List, Slice};
+pub use manager::Manager;
 pub use objects::Kind;
 pub use queue::{BytesQueue, Lease, Loan, Message, Queue, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};

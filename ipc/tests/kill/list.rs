@@ -1,5 +1,7 @@
 //! Lists: whatever a process was killed in has happened to the list or has not, and every chunk belongs to somebody.
 
+use std::sync::LazyLock;
+
 use polyproc_ipc::{BytesList, BytesQueue, ErrorKind, Fabric, Item, Slice, codec};
 use polyproc_testkit::step::{Mark, Point, Table};
 
@@ -133,18 +135,28 @@ fn numbers(list: &BytesList) {
     list.append(Item { bytes: &item, codec: codec::MESSAGEPACK }).unwrap();
 }
 
-fn three(lens: [usize; 3]) -> [Vec<u8>; 3] {
-    [20, 21, 22].map(|id| message(id, lens[id as usize - 20]))
+/// Items that operations put in, made before any stepping: by the trial of each row.
+static READY: LazyLock<[Vec<u8>; 6]> =
+    LazyLock::new(|| [message(9, SLOT), message(9, CHUNK), message(9, SMALL), message(9, LARGE), message(1, CHUNK), message(3, CHUNK)]);
+
+fn nine(len: usize) -> &'static Vec<u8> {
+    READY[..4].iter().find(|item| item.len() == len).expect("an item of this length")
+}
+
+fn one() -> &'static Vec<u8> {
+    &READY[4]
+}
+
+fn the_fourth() -> &'static Vec<u8> {
+    &READY[5]
 }
 
 fn extend_three(list: &BytesList) {
-    let items = three([SLOT, CHUNK, SMALL]);
-    list.extend(&items.each_ref().map(Item::from)).unwrap();
+    list.extend(&[SLOT, CHUNK, SMALL].map(|len| Item::from(nine(len)))).unwrap();
 }
 
 fn set_three(list: &BytesList, slice: impl Into<Slice>) {
-    let items = three([CHUNK, SLOT, CHUNK]);
-    list.set_slice(slice, &items.each_ref().map(Item::from)).unwrap();
+    list.set_slice(slice, &[CHUNK, SLOT, CHUNK].map(|len| Item::from(nine(len)))).unwrap();
 }
 
 fn sort_down(list: &BytesList) {
@@ -158,27 +170,27 @@ fn sort_down(list: &BytesList) {
 
 /// What is done, about how many steps it takes, and to which list.
 const ROWS: &[(&str, u64, Setup, Operation)] = &[
-    ("append to an empty list", 6000, empty, |list| list.append(&message(9, SLOT)).unwrap()),
-    ("append in the slot", 300, few, |list| list.append(&message(9, SLOT)).unwrap()),
-    ("append a chunk", 1500, few, |list| list.append(&message(9, CHUNK)).unwrap()),
-    ("append an extent", 4000, few, |list| list.append(&message(9, LARGE)).unwrap()),
-    ("append that adds a block", 2500, full_block, |list| list.append(&message(9, SLOT)).unwrap()),
-    ("append a chunk that adds a block", 4000, full_block, |list| list.append(&message(9, CHUNK)).unwrap()),
-    ("append that grows the directory", 5000, full_directory, |list| list.append(&message(9, CHUNK)).unwrap()),
-    ("set, slot to slot", 300, few, |list| list.set(0, &message(9, SLOT)).unwrap()),
-    ("set, slot to chunk", 1500, few, |list| list.set(0, &message(9, CHUNK)).unwrap()),
-    ("set, chunk to slot", 700, few, |list| list.set(1, &message(9, SLOT)).unwrap()),
-    ("set, chunk to chunk", 2000, few, |list| list.set(1, &message(9, CHUNK)).unwrap()),
-    ("set, extent to extent", 4000, mixed, |list| list.set(3, &message(9, LARGE)).unwrap()),
+    ("append to an empty list", 6000, empty, |list| list.append(nine(SLOT)).unwrap()),
+    ("append in the slot", 300, few, |list| list.append(nine(SLOT)).unwrap()),
+    ("append a chunk", 1500, few, |list| list.append(nine(CHUNK)).unwrap()),
+    ("append an extent", 4000, few, |list| list.append(nine(LARGE)).unwrap()),
+    ("append that adds a block", 2500, full_block, |list| list.append(nine(SLOT)).unwrap()),
+    ("append a chunk that adds a block", 4000, full_block, |list| list.append(nine(CHUNK)).unwrap()),
+    ("append that grows the directory", 5000, full_directory, |list| list.append(nine(CHUNK)).unwrap()),
+    ("set, slot to slot", 300, few, |list| list.set(0, nine(SLOT)).unwrap()),
+    ("set, slot to chunk", 1500, few, |list| list.set(0, nine(CHUNK)).unwrap()),
+    ("set, chunk to slot", 700, few, |list| list.set(1, nine(SLOT)).unwrap()),
+    ("set, chunk to chunk", 2000, few, |list| list.set(1, nine(CHUNK)).unwrap()),
+    ("set, extent to extent", 4000, mixed, |list| list.set(3, nine(LARGE)).unwrap()),
     ("pop a slot", 400, |list| fill(list, 3, &[SLOT]), |list| drop(list.pop().unwrap())),
     ("pop a chunk", 800, few, |list| drop(list.pop().unwrap())),
     ("pop that drops an empty block", 900, empty_last_block, |list| drop(list.pop().unwrap())),
-    ("insert in the middle", 4000, few, |list| list.insert(3, &message(9, CHUNK)).unwrap()),
-    ("insert that splits a block", 20_000, long, |list| list.insert(100, &message(9, SLOT)).unwrap()),
+    ("insert in the middle", 4000, few, |list| list.insert(3, nine(CHUNK)).unwrap()),
+    ("insert that splits a block", 20_000, long, |list| list.insert(100, nine(SLOT)).unwrap()),
     ("delete in the middle", 4000, few, |list| list.delete(1).unwrap()),
     ("delete of a block's first item", 15_000, long, |list| list.delete(FULL as i64).unwrap()),
     ("pop_at", 4000, mixed, |list| drop(list.pop_at(2).unwrap())),
-    ("remove", 4000, few, |list| assert!(list.remove(&message(3, CHUNK)).unwrap())),
+    ("remove", 4000, few, |list| assert!(list.remove(the_fourth()).unwrap())),
     ("set a slice", 8000, few, |list| set_three(list, 1..5)),
     ("set a slice with a step", 8000, few, |list| set_three(list, Slice::new(None, None, Some(-2)))),
     ("delete a slice with a step", 6000, mixed, |list| list.delete_slice(Slice::new(None, None, Some(2))).unwrap()),
@@ -193,7 +205,7 @@ const ROWS: &[(&str, u64, Setup, Operation)] = &[
     ("clear", 4000, mixed, |list| list.clear().unwrap()),
     ("increment in the slot", 800, numbers, |list| assert_eq!(list.increment(0, 1).unwrap(), 6)),
     ("increment to a chunk", 2000, numbers, |list| assert_eq!(list.increment(0, 1 << 40).unwrap(), 5 + (1 << 40))),
-    ("compare and set", 2000, few, |list| assert!(list.compare_and_set(1, &message(1, CHUNK), &message(9, CHUNK)).unwrap())),
+    ("compare and set", 2000, few, |list| assert!(list.compare_and_set(1, one(), nine(CHUNK)).unwrap())),
 ];
 
 /// What the list may hold after a kill.
@@ -320,6 +332,7 @@ fn waiter(table: &mut Table) {
         || {
             let state = Listed::new(few);
             let version = state.list.version().unwrap();
+            nine(CHUNK);
             let helper = Helper::fork(|line| {
                 state.fabric.member().unwrap();
                 line.say(0);
@@ -336,12 +349,12 @@ fn waiter(table: &mut Table) {
             state.join();
             helper.go();
             helper.until_asleep(LONG);
-            mark.around(|| state.list.append(&message(9, CHUNK)).unwrap());
+            mark.around(|| state.list.append(nine(CHUNK)).unwrap());
         },
         |(helper, state), point| {
             let label = if state.list.len().unwrap() == 7 { "after" } else { "before" };
             if label == "before" {
-                state.list.append(&message(9, CHUNK)).unwrap();
+                state.list.append(nine(CHUNK)).unwrap();
             }
             assert_eq!(helper.answer(LONG), Answer::Said(1), "the waiter must get on");
             helper.kill();
