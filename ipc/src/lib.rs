@@ -9,6 +9,8 @@
 //! - [`Value`] and [`Array`]: typed cells with a C layout, under a lock, atomic, or in place.
 //! - [`pipe()`], [`Listener`] and [`connect`]: messages between two sides, with descriptors inside them; [`wait()`] for several.
 //! - [`SharedMemory`] and [`ShareableList`]: named blocks outside any fabric, as other programs have them.
+//! - [`List`] and [`BytesList`]: Python's list, shared; every call is one step for everybody.
+//! - [`Manager`]: one place that makes them all, as Python's does, without a server.
 //! - [`Ticket`]: how an object travels to another process.
 //!
 //! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
@@ -45,6 +47,7 @@ mod fabric;
 mod heap;
 mod list;
 mod named;
+mod manager;
 mod objects;
 mod pipe;
 mod poll;
@@ -60,6 +63,8 @@ pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, Dic
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use named::{Item, ShareableList, SharedMemory};
+pub use list::{BytesIter, BytesList, Item, Iter as ListIter, List, Slice};
+pub use manager::Manager;
 pub use objects::Kind;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
 pub use poll::Pollable;

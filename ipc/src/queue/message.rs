@@ -50,6 +50,17 @@ impl Message {
         Ok(Message { bytes: Bytes::Large(bytes), tags })
     }
 
+    /// A copy of bytes of this process.
+    #[inline(always)]
+    pub(crate) fn of(from: &[u8], codec: u8) -> Message {
+        if from.len() <= SMALL {
+            let mut bytes = [0; SMALL];
+            bytes[..from.len()].copy_from_slice(from);
+            return Message { bytes: Bytes::Small(from.len() as u8, bytes), codec };
+        }
+        Message { bytes: Bytes::Large(from.to_vec()), codec }
+    }
+
     /// A view of a chunk that is PRIVATE to `me`; `len` is not more than its capacity.
     pub(crate) fn view(fabric: &Fabric, offset: u64, len: u64, me: Owner, tags: u32) -> Message {
         Message { bytes: Bytes::Chunk(View { fabric: fabric.clone(), offset, len: len as usize, me }), tags }

@@ -282,7 +282,7 @@ thread_local! {
 }
 
 /// Encodes into a buffer that this thread keeps, and uses the bytes.
-fn encoded<T: Serialize, R>(value: &T, put: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+pub(crate) fn encoded<T: Serialize, R>(value: &T, put: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
         Ok(mut buffer) => {
             buffer.clear();
@@ -298,7 +298,7 @@ fn encoded<T: Serialize, R>(value: &T, put: impl FnOnce(&[u8]) -> Result<R>) -> 
     })
 }
 
-fn decoded<T: DeserializeOwned>(message: Message) -> Result<T> {
+pub(crate) fn decoded<T: DeserializeOwned>(message: Message) -> Result<T> {
     let value = if message.codec() == codec::MESSAGEPACK {
         codec::decode(&message)
     } else {

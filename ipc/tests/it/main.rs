@@ -10,6 +10,7 @@
 //! | `condition`, `barrier` | waiting for others |
 //! | `cells`, `views` | values and arrays; their cells in place, also after their end |
 //! | `named` | named blocks and the list in one, also with CPython |
+//! | `list` | lists |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `golden` | bytes that later versions must read or refuse |
@@ -36,6 +37,7 @@ mod fork;
 mod golden;
 mod last;
 mod lease;
+mod list;
 mod lock;
 mod pipe;
 mod pipe_frames;

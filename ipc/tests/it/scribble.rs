@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, thread};
 
-use polyproc_ipc::{BytesQueue, Fabric, Lease, Loan, Lock, Message, Owner, Queue, Ticket};
+use polyproc_ipc::{BytesList, BytesQueue, Fabric, Item, Lease, List, Loan, Lock, Message, Owner, Queue, Slice, Ticket};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::temp::TempDir;
 
@@ -140,6 +140,8 @@ struct World {
     loans: Vec<Loan>,
     free: Lock,
     held: Lock,
+    short: BytesList,
+    long: List<u32>,
     dead: Vec<Owner>,
     ticket: Ticket,
 }
@@ -174,6 +176,9 @@ fn build(dice: &mut Dice) -> World {
     }
     let mut dead = Vec::new();
     let dead_lock = Lock::create(&fabric, "of the dead").unwrap();
+    let (short, long) = (BytesList::create(&fabric, "short").unwrap(), List::create(&fabric, "long").unwrap());
+    (0..20_u8).for_each(|i| short.append(&vec![i; [0, 5, 40, 3000][usize::from(i) % 4]]).unwrap());
+    long.extend(&(0..3000).collect::<Vec<u32>>()).unwrap();
     if dice.below(3) == 0 {
         dead.push(leave_a_dead_member(&fabric, &leased, &kept, &dead_lock));
     }
@@ -186,7 +191,7 @@ fn build(dice: &mut Dice) -> World {
     let typed = Queue::create(&fabric, "typed", 0).unwrap();
     typed.put_many(&[(1, "one".to_owned()), (2, "two".to_owned())]).unwrap();
     let ticket = rings.ticket();
-    World { fabric, rings, chunks, bounded, leased, kept, typed, leases, messages, loans, free, held, dead, ticket }
+    World { fabric, rings, chunks, bounded, leased, kept, typed, leases, messages, loans, free, held, short, long, dead, ticket }
 }
 
 /// A forked child that holds something of everything when it ends.
@@ -322,6 +327,24 @@ const ACTS: &[Act] = &[
     }),
     ("try_lock", |w| drop((w.free.try_lock(), w.held.try_lock()))),
     ("release", |w| drop((w.held.release(), w.free.release(), w.free.owner(), w.held.locked(), format!("{:?}", w.held)))),
+    ("list, grow", |w| {
+        drop((w.short.append(b"small"), w.short.append(&[1; 100]), w.short.insert(3, b"x"), w.long.append(&1), w.long.insert(700, &2)));
+        drop((w.short.extend(&[Item::from(b"a"), Item::from(&[2; 90])]), w.long.extend(&[5; 600]), w.short.repeat(2)));
+    }),
+    ("list, read", |w| {
+        drop((w.short.len(), w.short.get(5), w.short.to_vec(), w.long.to_vec(), w.long.get(-1), w.long.get(1500), format!("{:?}", w.long)));
+        drop((w.short.index(&[2; 40], None, None), w.long.index(&2999), w.short.count(b""), w.short.iter().count(), w.long.iter().count()));
+    }),
+    ("list, set", |w| {
+        drop((w.short.set(2, b"y"), w.short.set(3, &[3; 70]), w.long.set(1000, &1), w.long.increment(9, 1), w.long.compare_and_set(0, &0, &1)));
+        drop((w.short.set_slice(2..4, &[Item::from(b"z")]), w.long.set_slice(Slice::new(Some(0), Some(9), Some(3)), &[1, 2, 3])));
+    }),
+    ("list, shrink", |w| {
+        drop((w.short.pop(), w.short.pop_at(1), w.short.delete(0), w.short.remove(b"x"), w.long.pop(), w.long.delete(600)));
+        drop(w.long.delete_slice(Slice::new(None, None, Some(2))));
+    }),
+    ("list, order", |w| drop((w.short.reverse(), w.long.reverse(), w.long.sort(), w.long.wait_changed(0, Some(MOMENT))))),
+    ("list, end", |w| drop((w.short.clear(), w.long.destroy(), BytesList::new(&w.fabric).and_then(|l| l.append(b"new"))))),
     ("create", |w| drop((BytesQueue::create(&w.fabric, "new", 3), Lock::create(&w.fabric, "new lock"), Lock::create(&w.fabric, "rings")))),
     ("new", |w| drop((BytesQueue::new(&w.fabric, 0).and_then(|q| q.put(b"x")), Lock::new(&w.fabric)))),
     ("open", |w| {

@@ -12,6 +12,7 @@
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
 //! | `cells` | values and arrays: made, destroyed, opened, left, changed; a cell of a shareable list |
+//! | `list` | whatever changes a list |
 //! | `repair` | two deaths: the second while it repairs what the first left |
 //!
 //! A run of `cargo test` takes a sample of each operation's instructions. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`), and
@@ -23,6 +24,7 @@ mod cells;
 mod get;
 mod heap;
 mod lease;
+mod list;
 mod lock;
 mod members;
 mod objects;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     members::run(&mut table);
     objects::run(&mut table);
     cells::run(&mut table);
+    list::run(&mut table);
     repair::run(&mut table);
     before.assert_same();
     table.finish()

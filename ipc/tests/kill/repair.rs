@@ -46,6 +46,7 @@ pub(crate) fn run(table: &mut Table) {
     leases(table);
     directory(table);
     heap(table);
+    crate::list::repairs(table);
 }
 
 type Operation<'a> = &'a dyn Fn(&BytesQueue, &Mark);
