@@ -63,7 +63,7 @@ pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, Dic
 pub use error::{Error, ErrorKind, Result};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use named::{Item, ShareableList, SharedMemory};
-pub use list::{BytesIter, BytesList, Item, Iter as ListIter, List, Slice};
+pub use list::{BytesIter, BytesList, Item as ListItem, Iter as ListIter, List, Slice};
 pub use manager::Manager;
 pub use objects::Kind;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};

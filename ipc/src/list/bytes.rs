@@ -96,7 +96,7 @@ impl BytesList {
 
     /// Adds all items at the end, or none of them.
     pub fn extend(&self, items: &[Item<'_>]) -> Result<()> {
-        self.put_all(items, Locked::extend)
+        self.put_all(items, |list, slots, fresh| list.extend(slots, fresh))
     }
 
     /// Puts an item before the one at `index`; before the first or behind the last if there is no such index.

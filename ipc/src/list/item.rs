@@ -14,7 +14,7 @@ use crate::shm::Span;
 /// Bytes alone are raw; a received [`Message`] keeps its codec.
 ///
 /// ```
-/// use polyproc_ipc::{BytesList, Fabric, Item, codec};
+/// use polyproc_ipc::{BytesList, Fabric, ListItem as Item, codec};
 /// let list = BytesList::new(&Fabric::new()?)?;
 /// list.append(b"raw")?;
 /// list.append(Item { bytes: &codec::to_vec(&7)?, codec: codec::MESSAGEPACK })?;
@@ -102,7 +102,7 @@ pub(super) fn read(w: Words<'_>, slot: Slot) -> Result<Message> {
         }
         Some(offset) => {
             let (bytes, len, codec) = large(w, offset)?;
-            Message::copy(bytes, HEAD, len, codec)
+            Message::copy(bytes, HEAD, len, u32::from(codec))
         }
     }
 }

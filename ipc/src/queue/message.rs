@@ -56,9 +56,9 @@ impl Message {
         if from.len() <= SMALL {
             let mut bytes = [0; SMALL];
             bytes[..from.len()].copy_from_slice(from);
-            return Message { bytes: Bytes::Small(from.len() as u8, bytes), codec };
+            return Message { bytes: Bytes::Small(from.len() as u8, bytes), tags: u32::from(codec) };
         }
-        Message { bytes: Bytes::Large(from.to_vec()), codec }
+        Message { bytes: Bytes::Large(from.to_vec()), tags: u32::from(codec) }
     }
 
     /// A view of a chunk that is PRIVATE to `me`; `len` is not more than its capacity.

@@ -20,7 +20,7 @@ use crate::fabric::handle::gone;
 use crate::heap::cell::Cell;
 use crate::objects::{Kind, ObjectId};
 use crate::shm::Owner;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::Ordering;
 use crate::sync::guard::Guard;
 
 /// The producer lock, held, the structure whole.
