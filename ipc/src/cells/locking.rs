@@ -13,7 +13,7 @@ use crate::fabric::{Fabric, Ticket};
 use crate::objects::{HEADER, Kind, ObjectId};
 use crate::shm::{Deadline, Fixed, Owner};
 use crate::sync::recursive::{self, Recursive};
-use crate::sync::{Acquired, Lock, LockError, word};
+use crate::sync::{Acquired, Lock, LockError, RLock, word};
 
 /// Which lock guards a value's or array's cells, chosen when it is made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +30,13 @@ pub enum Locking {
 impl From<&Lock> for Locking {
     /// The lock belongs to the fabric from now on.
     fn from(lock: &Lock) -> Locking {
+        Locking::Given(lock.ticket())
+    }
+}
+
+impl From<&RLock> for Locking {
+    /// The lock belongs to the fabric from now on.
+    fn from(lock: &RLock) -> Locking {
         Locking::Given(lock.ticket())
     }
 }
