@@ -206,7 +206,9 @@ fn a_storm_of_deaths_leaves_nothing_kept() {
             }
             peers[index] = peer_in(&fabric, "views::churner").start();
         }
-        peers.iter_mut().for_each(|peer| drop(peer.kill()));
+        for peer in &mut peers {
+            peer.kill();
+        }
         fabric.sweep().unwrap();
         while queue.try_get().is_ok() {}
         NAMES.iter().for_each(|name| drop(fabric.remove(name)));
