@@ -5,6 +5,7 @@
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
+//! | `dict`, `dict_model`, `dict_storm` | dicts, sets, namespaces; against a model; between processes that are killed |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
@@ -17,6 +18,9 @@ mod attach;
 mod cap;
 mod common;
 mod crowd;
+mod dict;
+mod dict_model;
+mod dict_storm;
 mod elsewhere;
 mod fabric;
 mod fork;

@@ -6,6 +6,7 @@
 //! | `lock` | acquire, release, take over from the dead, with a waiter |
 //! | `put`, `get` | the two sides of a queue, close |
 //! | `lease` | lease, acknowledge, give back, lease again, reclaim |
+//! | `dict` | dicts, sets and namespaces, and two deaths in them |
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
@@ -14,6 +15,7 @@
 //! A run of `cargo test` takes a sample of each operation's instructions. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`), and
 //! `POLYPROC_KILL_TURN` (0, 1 or 2) shifts in which order survivors sweep, use the object, and reshape the heap.
 
+mod dict;
 mod get;
 mod heap;
 mod lease;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     put::run(&mut table);
     get::run(&mut table);
     lease::run(&mut table);
+    dict::run(&mut table);
     heap::run(&mut table);
     members::run(&mut table);
     objects::run(&mut table);

@@ -51,15 +51,15 @@ pub(crate) fn run(table: &mut Table) {
 type Operation<'a> = &'a dyn Fn(&BytesQueue, &Mark);
 
 /// One pair of operations.
-struct Pair<'a, S> {
-    name: &'a str,
-    setup: &'a dyn Fn() -> S,
-    first: &'a dyn Fn(&S, &Mark),
-    second: &'a dyn Fn(&S, &Mark),
+pub(crate) struct Pair<'a, S> {
+    pub(crate) name: &'a str,
+    pub(crate) setup: &'a dyn Fn() -> S,
+    pub(crate) first: &'a dyn Fn(&S, &Mark),
+    pub(crate) second: &'a dyn Fn(&S, &Mark),
 }
 
 impl<S> Pair<'_, S> {
-    fn run(&self, table: &mut Table, must_see: &[&'static str], judge: &dyn Fn(S, &Point) -> &'static str) {
+    pub(crate) fn run(&self, table: &mut Table, must_see: &[&'static str], judge: &dyn Fn(S, &Point) -> &'static str) {
         let title = |point: u64| format!("{}, killed at {point}", self.name);
         if !table.wants(&format!("repair {}", title(0))) {
             return;
