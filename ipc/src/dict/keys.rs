@@ -342,7 +342,8 @@ mod tests {
 
     #[test]
     fn common_keys_are_not_copied() {
-        for bytes in [codec::to_vec("text").unwrap(), codec::to_vec(&"x".repeat(100)).unwrap(), codec::to_vec(&300).unwrap(), codec::to_vec(&u64::MAX).unwrap()] {
+        for bytes in [codec::to_vec("text").unwrap(), codec::to_vec(&"x".repeat(100)).unwrap(), codec::to_vec(&300).unwrap(), codec::to_vec(&u64::MAX).unwrap()]
+        {
             assert!(is_canonical_scalar(&bytes), "{bytes:x?}");
         }
         for bytes in [vec![0xCC, 5], vec![0xD9, 1, b'x'], vec![0xCD, 0, 200], vec![0xC3]] {
@@ -371,7 +372,9 @@ mod tests {
 
     #[test]
     fn integers_are_read_and_written() {
-        for n in [0, 1, -1, 127, 128, 255, 256, 65_535, 65_536, -32, -33, -128, -129, -32_769, i128::from(i64::MIN), i128::from(u64::MAX), 1 << 32, -(1 << 31) - 1] {
+        for n in
+            [0, 1, -1, 127, 128, 255, 256, 65_535, 65_536, -32, -33, -128, -129, -32_769, i128::from(i64::MIN), i128::from(u64::MAX), 1 << 32, -(1 << 31) - 1]
+        {
             let mut bytes = Vec::new();
             put_integer(&mut bytes, n);
             assert_eq!(integer(&bytes), Some(n));

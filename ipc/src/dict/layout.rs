@@ -80,7 +80,11 @@ impl<'a> Words<'a> {
     #[inline(always)]
     pub(crate) fn shards(self) -> Result<usize> {
         let count = self.at.u64(HEADER).load(Ordering::Relaxed) as usize;
-        if count.is_power_of_two() && count <= SHARDS { Ok(count) } else { Err(Error::corrupt(format_args!("a {} says it has {count} shards", self.kind.word()))) }
+        if count.is_power_of_two() && count <= SHARDS {
+            Ok(count)
+        } else {
+            Err(Error::corrupt(format_args!("a {} says it has {count} shards", self.kind.word())))
+        }
     }
 
     /// The shard's words; `index` below [`SHARDS`].

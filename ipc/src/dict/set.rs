@@ -425,7 +425,10 @@ impl<T: DeserializeOwned> Set<T> {
     fn rest(&self, other: Vec<(Vec<u8>, u8)>, mut seen: Seen, all: &mut Vec<T>) -> Result<()> {
         for (bytes, codec) in other {
             if codec != codec::MESSAGEPACK {
-                return Err(Error::new(ErrorKind::Decode, format!("an element of the other set is of codec {codec}, not MessagePack ({:?} has none such)", self.bytes)));
+                return Err(Error::new(
+                    ErrorKind::Decode,
+                    format!("an element of the other set is of codec {codec}, not MessagePack ({:?} has none such)", self.bytes),
+                ));
             }
             if seen.enter(&bytes, codec)? {
                 all.push(codec::decode(&bytes)?);

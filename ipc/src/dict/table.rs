@@ -167,7 +167,11 @@ impl Table {
             let now = found.map_or(Ok(0), |found| integer_of(found.entry))?;
             let sum = now + i128::from(delta);
             if !(i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&sum) {
-                let sentence = format!("{now} and {delta} add up to an integer that does not fit into 64 bits; the {} {} is as it was", w.kind.word(), self.0.handle.label());
+                let sentence = format!(
+                    "{now} and {delta} add up to an integer that does not fit into 64 bits; the {} {} is as it was",
+                    w.kind.word(),
+                    self.0.handle.label()
+                );
                 return Err(Error::new(ErrorKind::InvalidArgument, sentence));
             }
             let mut bytes = Vec::with_capacity(9);

@@ -410,7 +410,11 @@ pub(super) fn encoded<Q: Serialize + ?Sized, R>(key: &Q, call: impl FnOnce(Packe
     scratch(|buffer| codec::encode(key, buffer).map(|()| buffer.len()), |key, _| call((key, codec::MESSAGEPACK).into()))
 }
 
-pub(super) fn encoded_pair<Q: Serialize + ?Sized, V: Serialize + ?Sized, R>(key: &Q, value: &V, call: impl FnOnce(Packed<'_>, Packed<'_>) -> Result<R>) -> Result<R> {
+pub(super) fn encoded_pair<Q: Serialize + ?Sized, V: Serialize + ?Sized, R>(
+    key: &Q,
+    value: &V,
+    call: impl FnOnce(Packed<'_>, Packed<'_>) -> Result<R>,
+) -> Result<R> {
     let encode = |buffer: &mut Vec<u8>| {
         codec::encode(key, buffer)?;
         let middle = buffer.len();

@@ -68,7 +68,9 @@ fn keys_compare_as_in_python() {
         assert_eq!((keys.len(), &keys[0][..]), (1, &one_float[..]), "the key given first stays");
         // Also through growth, a replacement by another form, and a copy.
         dict.set((&yes[..], codec::MESSAGEPACK), &[3; 5000]).unwrap();
-        (0..200_u8).for_each(|i| { dict.set(&[i], b"x").unwrap(); });
+        (0..200_u8).for_each(|i| {
+            dict.set(&[i], b"x").unwrap();
+        });
         assert_eq!(&all(dict.copy().unwrap().keys())[0][..], &one_float[..]);
         // The same bytes in another codec are another key.
         assert_eq!(dict.get(&one).unwrap().map(|value| value.to_vec()), Some(b"x".to_vec()));
@@ -205,16 +207,24 @@ fn iteration_goes_on_beside_writers() {
     watchdog(LONG, || {
         let fabric = small();
         let dict = Dict::<u32, u32>::new(&fabric).unwrap();
-        (0..2000).for_each(|i| { dict.set(&i, &0).unwrap(); });
+        (0..2000).for_each(|i| {
+            dict.set(&i, &0).unwrap();
+        });
         let mut items = dict.items();
         let first: Vec<u32> = items.by_ref().take(100).map(|item| item.unwrap().0).collect();
         assert_eq!(first, (0..100).collect::<Vec<_>>());
         // Growth, deletions, compaction, replacements and new keys meanwhile.
-        (2000..20_000).for_each(|i| { dict.set(&i, &1).unwrap(); });
+        (2000..20_000).for_each(|i| {
+            dict.set(&i, &1).unwrap();
+        });
         (0..2000).filter(|i| i % 3 == 0).for_each(|i| dict.delete(&i).unwrap());
-        (0..2000).filter(|i| i % 3 == 1).for_each(|i| { dict.set(&i, &2).unwrap(); });
+        (0..2000).filter(|i| i % 3 == 1).for_each(|i| {
+            dict.set(&i, &2).unwrap();
+        });
         (1000..1300).for_each(|i| drop(dict.pop_or(&i, 0)));
-        (1000..1300).for_each(|i| { dict.set(&i, &3).unwrap(); });
+        (1000..1300).for_each(|i| {
+            dict.set(&i, &3).unwrap();
+        });
         let rest: Vec<u32> = items.map(|item| item.unwrap().0).collect();
         assert!(rest.is_sorted() && rest.iter().all(|i| *i < 2000), "in order, and nothing that came later");
         let stayed: Vec<u32> = (100..2000).filter(|i| i % 3 != 0 && !(1000..1300).contains(i)).collect();
@@ -300,9 +310,13 @@ fn full_memory_changes_nothing() {
         assert_eq!((dict.item(&0).unwrap(), whole(&fabric).private_chunks), (value.clone(), 0));
         // Room comes back with deletions, and a cleared dict takes as many again.
         (0..put / 2).for_each(|i| dict.delete(&i).unwrap());
-        (0..put / 4).for_each(|i| { dict.set(&i, &value).unwrap(); });
+        (0..put / 4).for_each(|i| {
+            dict.set(&i, &value).unwrap();
+        });
         dict.clear().unwrap();
-        (0..put * 9 / 10).for_each(|i| { dict.set(&i, &value).unwrap(); });
+        (0..put * 9 / 10).for_each(|i| {
+            dict.set(&i, &value).unwrap();
+        });
         dict.destroy().unwrap();
         assert_eq!(whole(&fabric).held_chunks, 1, "the retired header");
     });
@@ -313,7 +327,9 @@ fn a_destroyed_dict_is_gone_for_everybody() {
     watchdog(LONG, || {
         let fabric = small();
         let old = Dict::<u32, u32>::create(&fabric, "d").unwrap();
-        (0..100).for_each(|i| { old.set(&i, &i).unwrap(); });
+        (0..100).for_each(|i| {
+            old.set(&i, &i).unwrap();
+        });
         assert_eq!(kind(Dict::<u32, u32>::create(&fabric, "d")), ErrorKind::AlreadyExists);
         assert_eq!(kind(Set::<u32>::open(&fabric, "d")), ErrorKind::WrongType);
         let ticket = old.ticket();
@@ -334,7 +350,9 @@ fn a_destroyed_dict_is_gone_for_everybody() {
         // Another dict in the same place has nothing to do with it, and may have other shards.
         let new = Dict::<u32, u32>::with_shards(&fabric, Some("d"), 2).unwrap();
         assert!(new.is_empty() && new.get(&1).unwrap().is_none());
-        (0..50).for_each(|i| { new.set(&i, &i).unwrap(); });
+        (0..50).for_each(|i| {
+            new.set(&i, &i).unwrap();
+        });
         gone();
         assert_eq!(all(new.keys()), (0..50).collect::<Vec<_>>());
         assert_eq!(kind(BytesDict::with_shards(&fabric, None, 3)), ErrorKind::InvalidArgument);
@@ -416,7 +434,9 @@ fn a_million_entries() {
         let fabric: Fabric = capped(512 << 20);
         let dict = BytesDict::new(&fabric).unwrap();
         let count = 1_000_000_u32;
-        (0..count).for_each(|i| { dict.set(&i.to_le_bytes(), &i.to_be_bytes()).unwrap(); });
+        (0..count).for_each(|i| {
+            dict.set(&i.to_le_bytes(), &i.to_be_bytes()).unwrap();
+        });
         assert_eq!(dict.len(), count as usize);
         assert!((0..count).step_by(997).all(|i| *dict.item(&i.to_le_bytes()).unwrap() == i.to_be_bytes()));
         assert!(dict.get(&count.to_le_bytes()).unwrap().is_none());

@@ -27,7 +27,9 @@ fn killed_writers_lose_and_double_nothing() {
     watchdog(LONG * 2, || {
         let fabric = capped(64 << 20);
         let dict = Numbers::create(&fabric, "storm").unwrap();
-        (0..FIXED).for_each(|i| { dict.set(&("fixed".into(), i), &0).unwrap(); });
+        (0..FIXED).for_each(|i| {
+            dict.set(&("fixed".into(), i), &0).unwrap();
+        });
         let mut workers: Vec<Peer> = (0..WORKERS).map(|worker| start(&fabric, worker)).collect();
         let mut dice = Dice(11);
         for kill in 0..KILLS {
@@ -157,7 +159,7 @@ fn popper() {
     loop {
         let key = dice.below(2000).to_le_bytes();
         match dice.below(1000) {
-            0..450 => drop(dict.set(&key, &vec![key[0]; dice.below(300) as usize]).unwrap()),
+            0..450 => assert!(dict.set(&key, &vec![key[0]; dice.below(300) as usize]).unwrap() > 0),
             450..700 => drop(dict.take(&key).unwrap()),
             700..990 => match dict.pop_item() {
                 Ok((key, value)) => assert!(value.iter().all(|byte| *byte == key[0])),

@@ -63,7 +63,9 @@ fn contents(dict: &BytesDict) -> Contents {
     for (id, value) in &contents {
         assert_eq!(id_of(&dict.get(&key(*id)).expect("a look").expect("what is listed is found")), *value);
     }
-    (0..=255).filter(|id| !contents.iter().any(|(there, _)| there == id)).for_each(|id| assert!(!dict.contains(&key(id)).expect("a look"), "{id} is found and not listed"));
+    (0..=255)
+        .filter(|id| !contents.iter().any(|(there, _)| there == id))
+        .for_each(|id| assert!(!dict.contains(&key(id)).expect("a look"), "{id} is found and not listed"));
     contents
 }
 
@@ -172,25 +174,25 @@ pub(crate) fn run(table: &mut Table) {
 }
 
 fn inserts(table: &mut Table) {
-    row(table, "set, the first key", 1700, &with(1, 0..0, INLINE), &set(0, 0, INLINE), same(0..1));
-    row(table, "set, a new key", 800, &with(1, 0..2, INLINE), &set(2, 2, INLINE), same(0..3));
-    row(table, "set, a new key of 3 KiB", 1500, &with(1, 0..2, SMALL), &set(2, 2, SMALL), same(0..3));
+    row(table, "set, the first key", 3100, &with(1, 0..0, INLINE), &set(0, 0, INLINE), same(0..1));
+    row(table, "set, a new key", 2300, &with(1, 0..2, INLINE), &set(2, 2, INLINE), same(0..3));
+    row(table, "set, a new key of 3 KiB", 2900, &with(1, 0..2, SMALL), &set(2, 2, SMALL), same(0..3));
     row(table, "set, a new key of 100 KiB", 3000, &with(1, 0..2, INLINE), &set(2, 2, LARGE), same(0..3));
-    row(table, "set that grows", 3000, &with(1, 0..FIRST_ROOM, INLINE), &set(9, 9, INLINE), same((0..FIRST_ROOM).chain([9])));
-    row(table, "set that compacts", 2500, &worn, &set(9, 9, INLINE), same([3, 4, 9]));
+    row(table, "set that grows", 6100, &with(1, 0..FIRST_ROOM, INLINE), &set(9, 9, INLINE), same((0..FIRST_ROOM).chain([9])));
+    row(table, "set that compacts", 5500, &worn, &set(9, 9, INLINE), same([3, 4, 9]));
     let replaced = vec![(0, 0), (1, 9), (2, 2)];
-    row(table, "set, a known key", 900, &with(1, 0..3, INLINE), &set(1, 9, INLINE), replaced.clone());
+    row(table, "set, a known key", 3000, &with(1, 0..3, INLINE), &set(1, 9, INLINE), replaced.clone());
     row(table, "set, a known key, 100 KiB", 3000, &with(1, 0..3, LARGE), &set(1, 9, LARGE), replaced);
 }
 
 fn deletions(table: &mut Table) {
     let delete = |id: u8| move |dict: &BytesDict, mark: &Mark| mark.around(|| dict.delete(&key(id)).unwrap());
-    row(table, "delete the first", 700, &with(1, 0..3, INLINE), &delete(0), same([1, 2]));
-    row(table, "delete the last", 700, &with(1, 0..3, INLINE), &delete(2), same([0, 1]));
-    row(table, "delete 100 KiB", 900, &with(1, 0..3, LARGE), &delete(1), same([0, 2]));
-    row(table, "take", 900, &with(4, 0..3, SMALL), &|dict, mark| assert_eq!(id_of(&mark.around(|| dict.take(&key(1)).unwrap()).unwrap()), 1), same([0, 2]));
-    row(table, "pop_item", 1500, &with(4, 0..9, INLINE), &|dict, mark| assert_eq!(mark.around(|| dict.pop_item().unwrap()).0[0], 8), same(0..8));
-    row(table, "clear", 5000, &with(4, 0..12, INLINE), &|dict, mark| mark.around(|| dict.clear().unwrap()), vec![]);
+    row(table, "delete the first", 1600, &with(1, 0..3, INLINE), &delete(0), same([1, 2]));
+    row(table, "delete the last", 1600, &with(1, 0..3, INLINE), &delete(2), same([0, 1]));
+    row(table, "delete 100 KiB", 1600, &with(1, 0..3, LARGE), &delete(1), same([0, 2]));
+    row(table, "take", 2700, &with(4, 0..3, SMALL), &|dict, mark| assert_eq!(id_of(&mark.around(|| dict.take(&key(1)).unwrap()).unwrap()), 1), same([0, 2]));
+    row(table, "pop_item", 3700, &with(4, 0..9, INLINE), &|dict, mark| assert_eq!(mark.around(|| dict.pop_item().unwrap()).0[0], 8), same(0..8));
+    row(table, "clear", 7800, &with(4, 0..12, INLINE), &|dict, mark| mark.around(|| dict.clear().unwrap()), vec![]);
 }
 
 fn conditions(table: &mut Table) {
@@ -198,7 +200,7 @@ fn conditions(table: &mut Table) {
     row(
         table,
         "compare_and_set",
-        900,
+        3000,
         &three,
         &|dict, mark| {
             let (_, version) = dict.get_versioned(&key(1)).unwrap().unwrap();
@@ -210,7 +212,7 @@ fn conditions(table: &mut Table) {
     row(
         table,
         "compare_and_set in vain",
-        700,
+        2400,
         &three,
         &|dict, mark| {
             let value = message(9, INLINE);
@@ -221,7 +223,7 @@ fn conditions(table: &mut Table) {
     row(
         table,
         "compare_and_delete",
-        800,
+        1800,
         &three,
         &|dict, mark| {
             let (_, version) = dict.get_versioned(&key(0)).unwrap().unwrap();
@@ -232,7 +234,7 @@ fn conditions(table: &mut Table) {
     row(
         table,
         "set_default",
-        1300,
+        5100,
         &three,
         &|dict, mark| {
             let value = message(9, INLINE);
@@ -244,9 +246,9 @@ fn conditions(table: &mut Table) {
 
 fn reads(table: &mut Table) {
     let five = with(4, 0..5, INLINE);
-    row(table, "get", 300, &five, &|dict, mark| assert_eq!(id_of(&mark.around(|| dict.item(&key(3)).unwrap())), 3), same(0..5));
-    row(table, "snapshot", 2500, &five, &|dict, mark| assert_eq!(mark.around(|| dict.snapshot().unwrap()).len(), 5), same(0..5));
-    row(table, "items", 3500, &five, &|dict, mark| assert_eq!(mark.around(|| dict.items().count()), 5), same(0..5));
+    row(table, "get", 1400, &five, &|dict, mark| assert_eq!(id_of(&mark.around(|| dict.item(&key(3)).unwrap())), 3), same(0..5));
+    row(table, "snapshot", 9000, &five, &|dict, mark| assert_eq!(mark.around(|| dict.snapshot().unwrap()).len(), 5), same(0..5));
+    row(table, "items", 13000, &five, &|dict, mark| assert_eq!(mark.around(|| dict.items().count()), 5), same(0..5));
 }
 
 /// Integers, keys in another form, sets, namespaces: judged by what they hold.
@@ -258,7 +260,7 @@ fn others(table: &mut Table) {
     };
     for (operation, name, was) in [("increment", b"n", 5), ("increment an absent key", b"m", 0)] {
         table.run(
-            &case("dict", operation, 1200).must_see(&["before", "after"]),
+            &case("dict", operation, 3400).must_see(&["before", "after"]),
             || Room::new(&numbers),
             |room, mark| {
                 room.fabric.member().unwrap();
@@ -288,7 +290,7 @@ fn others(table: &mut Table) {
     let packed = |bytes: &'static [u8]| Packed { bytes, codec: codec::MESSAGEPACK };
     let (one, other) = (packed(one.leak()), packed(other.leak()));
     table.run(
-        &case("dict", "set, a known key in another form", 1800).must_see(&["before", "after"]),
+        &case("dict", "set, a known key in another form", 4400).must_see(&["before", "after"]),
         || {
             let room = Room::new(&with(1, 0..2, INLINE));
             room.dict.set(other, &message(7, INLINE)).unwrap();
@@ -313,7 +315,7 @@ fn others(table: &mut Table) {
         },
     );
     table.run(
-        &case("dict", "a set's add and discard", 1500).must_see(&["before", "added", "after"]),
+        &case("dict", "a set's add and discard", 5100).must_see(&["before", "added", "after"]),
         || {
             let fabric = fabric();
             let set = BytesSet::new(&fabric).unwrap();
@@ -343,7 +345,7 @@ fn others(table: &mut Table) {
         },
     );
     table.run(
-        &case("dict", "a namespace's set", 1500).must_see(&["before", "after"]),
+        &case("dict", "a namespace's set", 2700).must_see(&["before", "after"]),
         || {
             let fabric = fabric();
             let space = Namespace::new(&fabric).unwrap();
@@ -375,7 +377,7 @@ fn others(table: &mut Table) {
 
 fn made_and_destroyed(table: &mut Table) {
     table.run(
-        &case("dict", "create", 6000).must_see(&["not made", "made"]),
+        &case("dict", "create", 1700).must_see(&["not made", "made"]),
         || Room::new(&with(4, 0..3, INLINE)),
         |room, mark| {
             room.fabric.member().unwrap();
@@ -425,7 +427,7 @@ fn made_and_destroyed(table: &mut Table) {
         finish(room, &[3, 4]);
         label
     };
-    table.run(&case("dict", "destroy", 5000).must_see(&["there", "gone"]), full, act, judge);
+    table.run(&case("dict", "destroy", 10800).must_see(&["there", "gone"]), full, act, judge);
     let look = |(room, _): &(Room, BytesDict), mark: &Mark| {
         room.fabric.member().unwrap();
         mark.around(|| drop(room.fabric.objects().unwrap()));
@@ -450,15 +452,11 @@ fn repairs(table: &mut Table) {
     let clear: Operation<'_> = &|dict, mark| mark.around(|| dict.clear().unwrap());
     let sweeping: Operation<'_> = &|dict, mark| mark.around(|| drop(dict.fabric().sweep().unwrap()));
     let (two, full) = (with(1, 0..2, INLINE), with(1, 0..FIRST_ROOM, INLINE));
-    pair(table, "get after an insertion", &two, [&set(2, 2, INLINE), get], vec![("before", same(0..2)), ("after", same(0..3))]);
     pair(table, "sweep after an insertion", &two, [&set(2, 2, INLINE), sweeping], vec![("before", same(0..2)), ("after", same(0..3))]);
     pair(table, "get after a replacement", &two, [&set(1, 9, INLINE), get], vec![("before", same(0..2)), ("after", vec![(0, 0), (1, 9)])]);
     pair(table, "get after a deletion", &two, [delete, get], vec![("before", same(0..2)), ("after", same(1..2))]);
     let grown = (0..FIRST_ROOM).chain([9]);
     pair(table, "get after a growth", &full, [&set(9, 9, INLINE), get], vec![("before", same(0..FIRST_ROOM)), ("after", same(grown))]);
-    let four = vec![("neither", same(0..2)), ("first", same(0..3)), ("second", same([0, 1, 3])), ("both", same(0..4))];
-    pair(table, "set after a set", &two, [&set(2, 2, INLINE), &set(3, 3, INLINE)], four);
     let outcomes = vec![("before", same(0..2)), ("after", vec![])];
-    pair(table, "get after a clear", &two, [clear, get], outcomes.clone());
     pair(table, "clear after a clear", &two, [clear, clear], outcomes);
 }
