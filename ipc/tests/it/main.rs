@@ -11,13 +11,13 @@
 //! | `cells`, `views` | values and arrays; their cells in place, also after their end |
 //! | `named` | named blocks and the list in one, also with CPython |
 //! | `list` | lists |
+//! | `dict`, `dict_model`, `dict_storm` | dicts, sets, namespaces; against a model; between processes that are killed |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `golden` | bytes that later versions must read or refuse |
 //! | `scribble` | damaged segments: every call answers |
 //! | `pipe`, `pipe_frames`, `pipe_meet` | connections; torn and forged frames; listeners, keys, CPython as the other side |
 //! | `channel` | typed channels of Rust programs |
-//! | `properties` | heap and queues against a model |
 //! | `properties`, `permits` | heap, queues and semaphores against a model |
 //! | `last` | nothing is left behind |
 
@@ -26,11 +26,14 @@
 mod attach;
 mod barrier;
 mod cap;
-mod channel;
 mod cells;
+mod channel;
 mod common;
 mod condition;
 mod crowd;
+mod dict;
+mod dict_model;
+mod dict_storm;
 mod elsewhere;
 mod fabric;
 mod fork;
@@ -39,6 +42,9 @@ mod last;
 mod lease;
 mod list;
 mod lock;
+mod named;
+mod parting;
+mod permits;
 mod pipe;
 mod pipe_frames;
 mod pipe_meet;
@@ -47,14 +53,5 @@ mod properties;
 mod queue;
 mod scribble;
 mod second_copy;
-mod parting;
-mod permits;
-mod properties;
-mod queue;
-mod scribble;
 mod sync;
-mod named;
-mod properties;
-mod queue;
-mod scribble;
 mod views;

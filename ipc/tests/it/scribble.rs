@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, thread};
 
-use polyproc_ipc::{BytesList, BytesQueue, Fabric, Item, Lease, List, Loan, Lock, Message, Owner, Queue, Slice, Ticket};
+use polyproc_ipc::{BytesDict, BytesList, BytesQueue, Fabric, Lease, List, ListItem as Item, Loan, Lock, Message, Owner, Queue, Slice, Ticket};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::temp::TempDir;
 
@@ -135,6 +135,8 @@ struct World {
     leased: BytesQueue,
     kept: BytesQueue,
     typed: Queue<(u32, String)>,
+    dict: BytesDict,
+    space: BytesDict,
     leases: Vec<Lease>,
     messages: Vec<Message>,
     loans: Vec<Loan>,
@@ -191,7 +193,15 @@ fn build(dice: &mut Dice) -> World {
     let typed = Queue::create(&fabric, "typed", 0).unwrap();
     typed.put_many(&[(1, "one".to_owned()), (2, "two".to_owned())]).unwrap();
     let ticket = rings.ticket();
-    World { fabric, rings, chunks, bounded, leased, kept, typed, leases, messages, loans, free, held, short, long, dead, ticket }
+    let (dict, space) = (BytesDict::create(&fabric, "dict").unwrap(), BytesDict::with_shards(&fabric, None, 1).unwrap());
+    for i in 0..60 + dice.below(60) {
+        dict.set(&[i as u8, 1], &vec![i as u8; dice.below(300) as usize]).unwrap();
+        space.set(&[i as u8 % 9], b"attribute").unwrap();
+    }
+    dict.increment(b"number", 1).unwrap();
+    (0..20).for_each(|i| drop(dict.take(&[i, 1]).unwrap()));
+    dict.set(b"large", &vec![5; 70_000]).unwrap();
+    World { dict, space, fabric, rings, chunks, bounded, leased, kept, typed, leases, messages, loans, free, held, short, long, dead, ticket }
 }
 
 /// A forked child that holds something of everything when it ends.
@@ -365,8 +375,23 @@ const ACTS: &[Act] = &[
             drop((other.sweep(), other.check()));
         }
     }),
+    ("dict set", |w| {
+        (0..80).for_each(|i| drop((w.dict.set(&[i, 1], &[i; 90]), w.dict.set(&[i, 2], b"new"), w.space.set(&[i], b"new"))));
+        drop((w.dict.set(b"large", &[6; 5000]), w.dict.set_default(b"absent", b"1"), w.dict.compare_and_set(b"large", Some(3), b"2")));
+    }),
+    ("dict get", |w| (0..80).for_each(|i| drop((w.dict.get(&[i, 1]), w.dict.contains(&[i, 2]), w.space.get(&[i]))))),
+    ("dict delete", |w| (0..40).for_each(|i| drop((w.dict.delete(&[i, 1]), w.dict.take(&[i, 2]), w.space.delete(&[i]), w.dict.pop_item())))),
+    ("dict increment", |w| drop((w.dict.increment(b"number", 2), w.dict.increment(b"other", 2), w.space.increment(&[0], 1)))),
+    ("dict look", |w| drop((w.dict.len(), w.dict.version(), w.dict.wait_change(0, Some(MOMENT)), w.dict.wait_key(b"number", None, Some(MOMENT))))),
+    ("dict iterate", |w| {
+        drop((w.dict.snapshot().map(|all| all.len()), w.dict.items().count(), w.dict.keys_reversed().count(), w.space.values().count()));
+        drop((w.dict.keys().take(3).count(), w.space.items_reversed().count()));
+    }),
+    ("dict copy", |w| drop((w.space.copy(), w.dict.copy().and_then(|copy| copy.update_from(&w.space))))),
+    ("dict clear", |w| drop((w.space.clear(), w.space.len(), w.space.set(b"after", b"it")))),
+    ("dict destroy", |w| drop((w.space.destroy(), w.space.get(b"x")))),
     ("close", |w| drop((w.bounded.close(), w.chunks.close()))),
-    ("destroy", |w| drop((w.rings.destroy(), w.leased.destroy(), w.held.destroy()))),
+    ("destroy", |w| drop((w.rings.destroy(), w.leased.destroy(), w.held.destroy(), w.dict.destroy()))),
 ];
 
 impl World {

@@ -8,6 +8,7 @@
 //! | `condition`, `barrier` | waiting for others, notifying, passing a dead one's signal on, rounds and their breaking |
 //! | `put`, `get` | the two sides of a queue, close |
 //! | `lease` | lease, acknowledge, give back, lease again, reclaim |
+//! | `dict` | dicts, sets and namespaces, and two deaths in them |
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
@@ -21,6 +22,7 @@
 mod barrier;
 mod condition;
 mod cells;
+mod dict;
 mod get;
 mod heap;
 mod lease;
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     put::run(&mut table);
     get::run(&mut table);
     lease::run(&mut table);
+    dict::run(&mut table);
     heap::run(&mut table);
     members::run(&mut table);
     objects::run(&mut table);
