@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use polyproc_ipc::{BytesList, BytesQueue, ErrorKind, Fabric, Item, Slice, codec};
+use polyproc_ipc::{BytesList, BytesQueue, ErrorKind, Fabric, ListItem as Item, Slice, codec};
 use polyproc_testkit::step::{Mark, Point, Table};
 
 use crate::repair::Pair;
