@@ -228,6 +228,9 @@ fn twice(table: &mut Table) {
     let acquire = joined(&|all| all.semaphore.acquire_many(PERMITS, Some(LONG)).unwrap());
     let pair = Pair { name: "acquire after an acquire", setup: &All::new, first: &acquire, second: &acquire };
     pair.run(table, &[], &|all: All, point| {
+        if Turn::of(point) == Turn::Sweep {
+            sweep(&all.fabric);
+        }
         let label = all_permits(&all, point);
         all.finish();
         label
@@ -242,6 +245,9 @@ fn twice(table: &mut Table) {
     ] {
         let pair = Pair { name, setup: &All::new, first, second };
         pair.run(table, &[], &|all: All, point| {
+            if Turn::of(point) == Turn::Sweep {
+                sweep(&all.fabric);
+            }
             let label = read_or_write(&all, point);
             all.finish();
             label
