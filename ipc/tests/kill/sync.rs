@@ -175,7 +175,7 @@ fn semaphores(table: &mut Table) {
     let from_the_dead: Act<'_> = &|all, mark| mark.around(|| all.semaphore.acquire(None).unwrap());
     row(table, case("semaphore", "acquire from the dead", 4000).must_see(&both), &held, from_the_dead, &all_permits);
     let outlive: Act<'_> = &|all, mark| assert_eq!(mark.around(|| all.fabric.sweep().unwrap()), 1);
-    row(table, case("semaphore", "outlive a holder", 30000).must_see(&both), &held, outlive, &all_permits);
+    row(table, case("semaphore", "outlive a holder", 117_000).must_see(&both), &held, outlive, &all_permits);
 }
 
 /// The stage holds two permits; the victim, which holds `own`, releases four: its own, then the stage's; the rest is added.
@@ -252,14 +252,14 @@ fn rwlocks(table: &mut Table) {
     row(table, case("rwlock", "read after a dead writer", 4000).must_see(&told), &written, read, &read_or_write);
     row(table, case("rwlock", "write after a dead writer", 4000).must_see(&told), &written, write, &read_or_write);
     let outlive: Act<'_> = &|all, mark| assert_eq!(mark.around(|| all.fabric.sweep().unwrap()), 1);
-    row(table, case("rwlock", "outlive a writer", 30000).must_see(&told), &written, outlive, &read_or_write);
+    row(table, case("rwlock", "outlive a writer", 117_000).must_see(&told), &written, outlive, &read_or_write);
     let was_read = || All::after(|all| (0..2).for_each(|_| all.read()));
     let never = |all: &All, point: &Point| {
         read_or_write(all, point);
         "got on"
     };
     row(table, case("rwlock", "write after a dead reader", 4000).must_see(&["got on"]), &was_read, write, &never);
-    row(table, case("rwlock", "outlive a reader", 30000).must_see(&["got on"]), &was_read, outlive, &never);
+    row(table, case("rwlock", "outlive a reader", 117_000).must_see(&["got on"]), &was_read, outlive, &never);
     // One that waits to write in vain, and is killed so: nobody minds.
     let in_vain: Act<'_> = &|all, mark| {
         all.read();
@@ -293,5 +293,5 @@ fn events(table: &mut Table) {
     let found = row(table, case("event", "clear", 60).must_see(&both), &is_set, clear, &judge);
     assert_in_order(&found, "set", "clear");
     let wait: Act<'_> = &|all, mark| assert!(!mark.around(|| all.event.wait(Some(std::time::Duration::from_micros(100))).unwrap()));
-    row(table, case("event", "wait in vain", 3000).must_see(&["clear"]), &All::new, wait, &judge);
+    row(table, case("event", "wait in vain", 400).must_see(&["clear"]), &All::new, wait, &judge);
 }
