@@ -3,6 +3,7 @@
 //! | module | what it tests |
 //! | --- | --- |
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
+//! | `letters`, `model` | time, dead letters, joining, lanes; the same against a model |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
@@ -22,7 +23,9 @@ mod fabric;
 mod fork;
 mod last;
 mod lease;
+mod letters;
 mod lock;
+mod model;
 mod properties;
 mod queue;
 mod scribble;

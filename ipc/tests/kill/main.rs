@@ -6,6 +6,8 @@
 //! | `lock` | acquire, release, take over from the dead, with a waiter |
 //! | `put`, `get` | the two sides of a queue, close |
 //! | `lease` | lease, acknowledge, give back, lease again, reclaim |
+//! | `letters` | limited leases, messages for later, dead letters |
+//! | `joined` | joinable queues, lanes, rings given back |
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
@@ -16,7 +18,9 @@
 
 mod get;
 mod heap;
+mod joined;
 mod lease;
+mod letters;
 mod lock;
 mod members;
 mod objects;
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
     put::run(&mut table);
     get::run(&mut table);
     lease::run(&mut table);
+    letters::run(&mut table);
+    joined::run(&mut table);
     heap::run(&mut table);
     members::run(&mut table);
     objects::run(&mut table);
