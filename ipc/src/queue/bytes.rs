@@ -197,7 +197,7 @@ impl BytesQueue {
     /// Messages that can be got, those that came back from a lease included. Exact if nobody puts or gets meanwhile.
     pub fn len(&self) -> usize {
         let Some(w) = self.words_if_here() else { return 0 };
-        self.look_at_clock(w);
+        timed::look_alone(w);
         get::in_rings(w).unwrap_or(0).saturating_add(w.returned() as usize)
     }
 
@@ -343,20 +343,16 @@ impl BytesQueue {
     fn take_one(&self, w: Words<'_>) -> Result<Result<Message>> {
         let closed = w.is_closed(); // before the look: what was put before the closing is found
         let mut getter = Getter::enter(w)?;
-        match getter.take(self.fabric())? {
-            Some(message) => {
-                let more = getter.more();
-                drop(getter);
-                waiting::after_get(w, more);
-                Ok(Ok(message))
-            }
-            None => {
-                if getter.is_roomy() {
-                    getter.shrink()?;
-                }
-                Ok(Err(self.nothing(closed && !timed::will_come_back(w))))
-            }
+        if let Some(message) = getter.take(self.fabric())? {
+            let more = getter.more();
+            drop(getter);
+            waiting::after_get(w, more);
+            return Ok(Ok(message));
         }
+        if getter.is_roomy() {
+            getter.shrink()?;
+        }
+        Ok(Err(self.nothing(closed && !timed::will_come_back(w))))
     }
 
     #[inline(always)]

@@ -142,7 +142,7 @@ impl<'a> Entry<'a> {
     /// Replaces the note of a dead letter.
     pub(crate) fn note(self, note: u16) -> Result<()> {
         let message = self.word(40)?;
-        message.store(message.load(Ordering::Relaxed) & (1 << 48) - 1 | u64::from(note) << 48, Ordering::Release);
+        message.store(message.load(Ordering::Relaxed) & ((1 << 48) - 1) | u64::from(note) << 48, Ordering::Release);
         Ok(())
     }
     /// The chunk of the message that it holds, if it holds one.

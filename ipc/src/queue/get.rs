@@ -12,7 +12,7 @@
 use std::sync::atomic::Ordering;
 
 use super::entry::{self, Entry};
-use super::layout::{Lane, MANY_LANES, Mark, Words};
+use super::layout::{LANES, Lane, MANY_LANES, Mark, Words};
 use super::message::Message;
 use super::ring::{FIRST_RING, Record, Ring};
 use super::{joined, lease, put, timed};
@@ -150,7 +150,7 @@ impl<'a> Getter<'a> {
         let w = self.w;
         timed::look(w)?;
         let returned = if w.returned() == 0 { None } else { entry::first_returned(w)? };
-        let mut number = 0;
+        let (mut number, mut looks) = (0, 0);
         while number < w.lane_count() {
             if let Some((lane, entry)) = returned
                 && lane <= number
@@ -160,9 +160,10 @@ impl<'a> Getter<'a> {
             self.enter_lane(number)?;
             if let Some(front) = self.front_of_lane()? {
                 // While we looked here something may have come into a lane before: it was first there by the time this one is taken.
+                looks += 1;
                 match self.lane_before(number)? {
-                    None => return Ok(Some(front)),
-                    Some(before) => number = before,
+                    Some(before) if looks <= LANES => number = before,
+                    _ => return Ok(Some(front)),
                 }
             } else {
                 number += 1;
@@ -212,7 +213,7 @@ impl<'a> Getter<'a> {
             return self.take_of_all(fabric);
         }
         match self.front_of_lane()? {
-            Some(Front::Record(ring, record, next)) => self.take_record(fabric, ring, record, next).map(Some),
+            Some(Front::Record(ring, record, next)) => self.take_record(fabric, ring, record, next),
             _ => Ok(None),
         }
     }
@@ -225,7 +226,7 @@ impl<'a> Getter<'a> {
                 let tally = joined::begin(self, ring.head_offset(), self.head.0)?;
                 let taken = self.take_record(fabric, ring, record, next);
                 joined::finish(self, tally, taken.is_ok())?;
-                taken.map(Some)
+                taken
             }
             Some(Front::Returned(entry)) => {
                 let message = self.take_entry(entry, fabric)?;
@@ -244,12 +245,12 @@ impl<'a> Getter<'a> {
     }
 
     #[inline(always)]
-    fn take_record(&mut self, fabric: &Fabric, ring: Ring<'a>, record: Record, next: Mark) -> Result<Message> {
+    fn take_record(&mut self, fabric: &Fabric, ring: Ring<'a>, record: Record, next: Mark) -> Result<Option<Message>> {
         match record {
             Record::Inline { at, len, tags } => {
                 let message = Message::copy(ring.bytes(), at, len, tags)?;
                 self.advance(ring, next)?;
-                Ok(message)
+                Ok(Some(message))
             }
             Record::Chunk { offset, len, tags } => {
                 let chunk = self.held_chunk(offset, len)?;
@@ -257,7 +258,7 @@ impl<'a> Getter<'a> {
                 self.claim(chunk, word, before);
                 self.advance(ring, next)?;
                 self.own(chunk);
-                Ok(Message::view(fabric, offset, len, self.me, tags))
+                Ok(Some(Message::view(fabric, offset, len, self.me, tags)))
             }
         }
     }

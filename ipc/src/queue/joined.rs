@@ -125,13 +125,13 @@ pub(crate) fn begin<'a>(getter: &Getter<'a>, word: u64, before: u64) -> Result<O
     if !w.is_joinable() {
         return Ok(None);
     }
-    let (entry, count) = match entry::find(w, |entry| Ok(entry.phase()? == TALLY && entry.holder()? == getter.me))? {
-        Some(entry) => (entry, entry.tally()?),
-        None => {
-            let entry = entry::free(w, getter.me)?;
-            entry.set_holder(getter.me)?;
-            (entry, 0)
-        }
+    let own = entry::find(w, |entry| Ok(entry.phase()? == TALLY && entry.holder()? == getter.me))?;
+    let (entry, count) = if let Some(entry) = own {
+        (entry, entry.tally()?)
+    } else {
+        let entry = entry::free(w, getter.me)?;
+        entry.set_holder(getter.me)?;
+        (entry, 0)
     };
     w.tallying_after().store(TALLY | (count + 1) << 8, Ordering::Relaxed);
     w.tallying_word().store(word, Ordering::Relaxed);

@@ -62,69 +62,85 @@ pub(crate) struct Words<'a> {
     pub(crate) id: ObjectId,
 }
 
-/// The words of one lane.
+/// One lane. Of lane 0, known as such to the compiler, every word is at a constant place.
 #[derive(Clone, Copy)]
 pub(crate) struct Lane<'a> {
+    at: Fixed<'a, SIZE>,
     pub(crate) number: usize,
-    producer: Fixed<'a, 16>,
-    consumer: Fixed<'a, 16>,
 }
 
 macro_rules! words {
-    ($of:ident: $($(#[$doc:meta])* $name:ident = $part:ident $at:expr;)*) => {
-        impl<'a> $of<'a> {
-            $($(#[$doc])* #[inline(always)] pub(crate) fn $name(self) -> &'a AtomicU64 { self.$part.u64($at) })*
+    ($($(#[$doc:meta])* $name:ident = $at:expr;)*) => {
+        impl<'a> Words<'a> {
+            $($(#[$doc])* #[inline(always)] pub(crate) fn $name(self) -> &'a AtomicU64 { self.at.u64($at) })*
         }
     };
 }
 
-words! { Words:
-    birth = at 24;
-    capacity = at HEADER;
-    flags = at HEADER + 8;
-    closed = at HEADER + 16;
-    lanes = at HEADER + 24;
-    most_deliveries = at HEADER + 32;
-    dead_letters = at HEADER + 40;
-    dead_letters_birth = at HEADER + 48;
-    producer_lock = at 256;
-    seen_got = at 280;
-    putting = at 288;
-    putting_tail = at 296;
-    growing = at 304;
-    retiring = at 312;
-    intent_lane = at 320;
-    receiving = at 328;
-    receiving_from = at 336;
-    receiving_tail = at 344;
-    consumer_lock = at 384;
-    aside = at 408;
-    taking = at 416;
-    taking_cell = at 424;
-    taking_word = at 432;
-    taking_before = at 440;
-    leasing = at 448;
-    leasing_word = at 456;
-    leasing_before = at 464;
-    linking = at 472;
-    leases = at 480;
-    due = at 488;
-    moving = at 496;
-    buried = at 504;
-    tallying = at 512;
-    tallying_after = at 520;
-    tallying_word = at 528;
-    tallying_before = at 536;
-    losing = at 544;
-    losing_after = at 552;
-    lost = at 560;
+words! {
+    birth = 24;
+    capacity = HEADER;
+    flags = HEADER + 8;
+    closed = HEADER + 16;
+    lanes = HEADER + 24;
+    most_deliveries = HEADER + 32;
+    dead_letters = HEADER + 40;
+    dead_letters_birth = HEADER + 48;
+    producer_lock = 256;
+    seen_got = 280;
+    putting = 288;
+    putting_tail = 296;
+    growing = 304;
+    retiring = 312;
+    intent_lane = 320;
+    receiving = 328;
+    receiving_from = 336;
+    receiving_tail = 344;
+    consumer_lock = 384;
+    aside = 408;
+    taking = 416;
+    taking_cell = 424;
+    taking_word = 432;
+    taking_before = 440;
+    leasing = 448;
+    leasing_word = 456;
+    leasing_before = 464;
+    linking = 472;
+    leases = 480;
+    due = 488;
+    moving = 496;
+    buried = 504;
+    tallying = 512;
+    tallying_after = 520;
+    tallying_word = 528;
+    tallying_before = 536;
+    losing = 544;
+    losing_after = 552;
+    lost = 560;
 }
 
-words! { Lane:
-    tail_ring = producer 0;
-    seen_head = producer 8;
-    head_ring = consumer 0;
-    seen_tail = consumer 8;
+impl<'a> Lane<'a> {
+    /// A word that lane 0 has at `first`, and the others, 16 bytes apart, from `others` on.
+    #[inline(always)]
+    fn word(self, first: usize, others: usize) -> &'a AtomicU64 {
+        if self.number == 0 { self.at.u64(first) } else { self.at.u64(others + 16 * (self.number - 1)) }
+    }
+    #[inline(always)]
+    pub(crate) fn tail_ring(self) -> &'a AtomicU64 {
+        self.word(264, 768)
+    }
+    #[inline(always)]
+    pub(crate) fn seen_head(self) -> &'a AtomicU64 {
+        self.word(272, 776)
+    }
+    #[inline(always)]
+    pub(crate) fn head_ring(self) -> &'a AtomicU64 {
+        self.word(392, 896)
+    }
+    #[inline(always)]
+    pub(crate) fn seen_tail(self) -> &'a AtomicU64 {
+        self.word(400, 904)
+    }
 }
 
 /// Flag: leases of dead members stay until `reclaim`, instead of going back to the front by themselves.
@@ -181,13 +197,10 @@ impl<'a> Words<'a> {
     /// One of its lanes.
     #[inline(always)]
     pub(crate) fn lane(self, number: usize) -> Result<Lane<'a>> {
-        let (producer, consumer) = match number {
-            0 => (264, 392),
-            _ if number < LANES => (768 + 16 * (number - 1), 896 + 16 * (number - 1)),
-            _ => return Err(Error::corrupt(format_args!("a queue has no lane {number}"))),
-        };
-        let span = self.at.span();
-        Ok(Lane { number, producer: span.part(producer, 16)?.fixed()?, consumer: span.part(consumer, 16)?.fixed()? })
+        if number >= LANES {
+            return Err(Error::corrupt(format_args!("a queue has no lane {number}")));
+        }
+        Ok(Lane { at: self.at, number })
     }
 
     /// All its lanes.

@@ -139,13 +139,6 @@ pub(crate) fn take_out(getter: &Getter<'_>, entry: Entry<'_>, fabric: &Fabric) -
     }
 }
 
-/// A plain get of a message that came back.
-pub(crate) fn take_returned(getter: &Getter<'_>, entry: Entry<'_>, fabric: &Fabric) -> Result<Message> {
-    let message = take_out(getter, entry, fabric)?;
-    getter.w.set_returned(getter.w.returned().saturating_sub(1));
-    Ok(message)
-}
-
 /// The message is done with.
 pub(crate) fn acknowledge(getter: &Getter<'_>, entry: Entry<'_>) -> Result<()> {
     if let (Kept::Chunk(offset), len, _) = entry.kept()? {

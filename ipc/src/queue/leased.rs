@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::dead::{self, DeadReason};
 use super::entry::{self, BURIED, DELAYED, Entry, LEASED};
 use super::get::Getter;
-use super::layout::Words;
 use super::lease::{self, LeasedBytes};
 use super::message::Message;
 use super::{BytesQueue, joined, timed, waiting};
@@ -139,24 +138,6 @@ impl BytesQueue {
         };
         look().unwrap_or(0) as usize
     }
-
-    /// Gives back what is due.
-    pub(super) fn look_at_clock(&self, w: Words<'_>) {
-        if timed::is_due(w) {
-            // Damaged memory is told by the call that meets it.
-            let _ = Getter::enter(w).and_then(|_getter| timed::look(w));
-        }
-    }
-
-    /// What a long waiter does for the queue now and then: dead letters that could not go are tried again, and memory that nobody needs is given back.
-    pub(super) fn tidy(&self, w: Words<'_>) {
-        let look = || {
-            let mut getter = Getter::enter(w)?;
-            dead::forward(w)?;
-            getter.shrink()
-        };
-        let _: Result<()> = look();
-    }
 }
 
 impl Lease {
@@ -210,7 +191,7 @@ impl Lease {
         // Of a queue that was destroyed, the entry may be another queue's by now.
         let Some(w) = self.queue.words_if_here() else { return };
         if self.limited {
-            let _ = self.with_entry(|_, entry| Ok(entry.progress()?.store(progress, Ordering::Release)));
+            let _ = self.with_entry(|_, entry| entry.progress().map(|word| word.store(progress, Ordering::Release)));
         } else if let Ok(word) = Entry::at(w, self.entry).and_then(Entry::progress) {
             word.store(progress, Ordering::Release);
         }

@@ -193,25 +193,25 @@ pub(crate) fn receive(w: Words<'_>, guard: &Guard<'_>, from: Words<'_>, entry: E
     }
     let lane = entry.lane()?.min(w.lane_count() - 1);
     let (kept, len, tags) = entry.kept()?;
-    let payload = match kept {
-        Kept::Inline => Payload::Shared(entry.span, BYTES, len as usize),
-        Kept::Chunk(offset) => Payload::Chunk { offset, len },
+    let (payload, chunk) = match kept {
+        Kept::Inline => (Payload::Shared(entry.span, BYTES, len as usize), None),
+        Kept::Chunk(offset) => (Payload::Chunk { offset, len }, Some(w.shm.chunk(offset)?)),
     };
+    let state = entry.state()?;
     let mut putter = Putter::new(w, w.lane(lane)?, guard)?;
     let next = putter.write(payload, tags)?;
+    // What could fail has been done: the record does not outlive this call.
     w.intent_lane().store(lane as u64, Ordering::Relaxed);
     w.receiving_from().store(from.id.offset, Ordering::Relaxed);
     w.receiving_tail().store(putter.tail.0, Ordering::Relaxed);
     w.receiving().store(entry.offset, Ordering::Release);
-    if let Kept::Chunk(offset) = kept
-        && !w.shm.chunk(offset)?.change(Cell::held(from.id.offset), Cell::held(w.id.offset))
-    {
+    if chunk.is_some_and(|chunk| !chunk.change(Cell::held(from.id.offset), Cell::held(w.id.offset))) {
         w.receiving().store(0, Ordering::Release);
         return Ok(false);
     }
     putter.tail = next;
     putter.commit()?;
-    entry.state()?.store(FREE, Ordering::Release);
+    state.store(FREE, Ordering::Release);
     w.receiving().store(0, Ordering::Release);
     Ok(true)
 }

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::BytesQueue;
+use super::get::{self, Getter};
 use super::layout::Words;
-use super::{get, timed};
+use super::{dead, timed};
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::poll::{Pollable, Source};
@@ -77,7 +78,7 @@ impl BytesQueue {
             wait::sleep(w.shm, w.data(), announced, time);
         }
         if nap.is_long() {
-            self.tidy(w);
+            tidy(w);
         }
         self.sweep_now_and_then(nap);
         true
@@ -102,6 +103,15 @@ impl Source for BytesQueue {
     fn fabric(&self) -> &Fabric {
         BytesQueue::fabric(self)
     }
+}
+
+/// What a long waiter does for the queue now and then: dead letters that could not go are tried again, and memory that nobody needs is given back.
+fn tidy(w: Words<'_>) {
+    // Damaged memory is told by the call that meets it.
+    let _ = Getter::enter(w).and_then(|mut getter| {
+        dead::forward(w)?;
+        getter.shrink()
+    });
 }
 
 /// After a getter left the lock: putters that wait for room, and getters for what is left behind, are woken.

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork`, `second_copy` | forked children that use the fabric; two copies of the library in one process |
+//! | `letters`, `model` | time, dead letters, joining, lanes; the same against a model |
+//! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
 //! | `poll` | descriptors for event loops |
 //! | `sync`, `parting` | semaphores, recursive and reader-writer locks, events; and what becomes of them when holders die, leave or fork |
@@ -49,6 +51,9 @@ mod pipe;
 mod pipe_frames;
 mod pipe_meet;
 mod poll;
+mod letters;
+mod lock;
+mod model;
 mod properties;
 mod queue;
 mod scribble;

@@ -134,6 +134,7 @@ struct World {
     bounded: BytesQueue,
     leased: BytesQueue,
     kept: BytesQueue,
+    rich: BytesQueue,
     typed: Queue<(u32, String)>,
     dict: BytesDict,
     space: BytesDict,
@@ -153,6 +154,7 @@ fn build(dice: &mut Dice) -> World {
     let make = |name: &str, capacity| BytesQueue::create(&fabric, name, capacity).unwrap();
     let (rings, chunks, bounded, leased) = (make("rings", 0), make("chunks", 0), make("bounded", 8), make("leased", 0));
     let kept = BytesQueue::new_for_reclaim(&fabric, 0).unwrap();
+    let rich = BytesQueue::builder().lanes(3).joinable().max_deliveries(2).dead_letters(&bounded).create(&fabric, "rich").unwrap();
     for i in 0..60 + dice.below(60) {
         rings.put(&vec![i as u8; dice.below(400) as usize]).unwrap();
     }
@@ -166,7 +168,11 @@ fn build(dice: &mut Dice) -> World {
     for i in 0..12_u8 {
         leased.put(&vec![i; if i % 4 == 1 { 4000 } else { 100 }]).unwrap();
         kept.put(&[i; 8]).unwrap();
+        rich.put_to(usize::from(i) % 3, &vec![i; if i % 4 == 1 { 4000 } else { 100 }]).unwrap();
     }
+    rich.get().unwrap();
+    (0..3).for_each(|_| rich.get_lease().unwrap().nak(if dice.below(2) == 0 { MOMENT } else { HANG }).unwrap());
+    rich.get_lease().unwrap().bury().unwrap();
     // Retired objects, one with lease entries.
     for _ in 0..2 {
         let gone = BytesQueue::new(&fabric, 0).unwrap();
@@ -186,6 +192,7 @@ fn build(dice: &mut Dice) -> World {
     }
     let leases: Vec<Lease> = (0..4).map(|_| leased.get_lease().unwrap()).collect();
     drop(leased.get_lease().unwrap());
+    let leases = leases.into_iter().chain([rich.lease_for(MOMENT * 10).unwrap(), rich.lease_for(HANG).unwrap()]).collect();
     let messages = vec![chunks.get().unwrap(), chunks.get().unwrap()];
     let loans = vec![chunks.loan(100).unwrap(), chunks.loan(70_000).unwrap()];
     let (free, held) = (Lock::new(&fabric).unwrap(), Lock::create(&fabric, "held").unwrap());
@@ -201,7 +208,7 @@ fn build(dice: &mut Dice) -> World {
     dict.increment(b"number", 1).unwrap();
     (0..20).for_each(|i| drop(dict.take(&[i, 1]).unwrap()));
     dict.set(b"large", &vec![5; 70_000]).unwrap();
-    World { dict, space, fabric, rings, chunks, bounded, leased, kept, typed, leases, messages, loans, free, held, short, long, dead, ticket }
+    World { dict, space, fabric, rings, chunks, bounded, leased, kept, rich, typed, leases, messages, loans, free, held, short, long, dead, ticket }
 }
 
 /// A forked child that holds something of everything when it ends.
@@ -316,6 +323,15 @@ const ACTS: &[Act] = &[
         let new: Vec<Lease> = w.queues().iter().filter_map(|q| q.get_lease_timeout(Some(MOMENT)).ok()).collect();
         w.leases.extend(new);
     }),
+    ("lease for", |w| {
+        let new: Vec<Lease> = w.queues().iter().filter_map(|q| q.lease_for_timeout(MOMENT, Some(MOMENT)).ok()).collect();
+        new.into_iter().for_each(|lease| drop((lease.extend(MOMENT), lease.nak(MOMENT))));
+    }),
+    ("nak", |w| drop(w.leases.pop().map(|lease| lease.nak(MOMENT)))),
+    ("bury", |w| drop(w.queues().iter().map(|q| q.get_lease_timeout(Some(MOMENT)).and_then(Lease::bury)).count())),
+    ("buried", |w| w.queues().iter().for_each(|q| drop((q.get_buried(), q.buried(), q.delayed(), q.leased())))),
+    ("join", |w| w.queues().iter().for_each(|q| drop((q.join_timeout(MOMENT), q.task_done(), q.unfinished(), q.lost())))),
+    ("lanes", |w| (0..9).for_each(|lane| drop((w.rich.put_to_timeout(lane, &[7; 300], MOMENT), w.rich.put_to_timeout(lane, &[7; 3000], MOMENT))))),
     ("ack", |w| drop(w.leases.pop().map(Lease::ack))),
     ("drop lease", |w| drop(w.leases.pop())),
     ("progress", |w| w.leases.iter().for_each(|lease| lease.set_progress(lease.len() as u64 + lease.first().copied().unwrap_or(0) as u64))),
@@ -395,8 +411,8 @@ const ACTS: &[Act] = &[
 ];
 
 impl World {
-    fn queues(&self) -> [&BytesQueue; 5] {
-        [&self.rings, &self.chunks, &self.bounded, &self.leased, &self.kept]
+    fn queues(&self) -> [&BytesQueue; 6] {
+        [&self.rings, &self.chunks, &self.bounded, &self.leased, &self.kept, &self.rich]
     }
 }
 

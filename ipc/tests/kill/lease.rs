@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, Fabric, Owner};
+use polyproc_ipc::{BytesQueue, Fabric, Lease, Owner, Result};
 use polyproc_testkit::helper::{Answer, Helper};
 use polyproc_testkit::step::{Mark, Point, Row, Table};
 
@@ -22,7 +22,7 @@ pub(crate) fn two(len: usize) -> impl Fn(&Fabric) -> BytesQueue {
 }
 
 /// The same, and a lease entry is there already.
-fn two_and_an_entry(len: usize) -> impl Fn(&Fabric) -> BytesQueue {
+pub(crate) fn two_and_an_entry(len: usize) -> impl Fn(&Fabric) -> BytesQueue {
     move |fabric| {
         let queue = fresh(fabric);
         queue.put(&message(99, INLINE)).unwrap();
@@ -34,18 +34,28 @@ fn two_and_an_entry(len: usize) -> impl Fn(&Fabric) -> BytesQueue {
 
 /// The same, and the first message was on lease once and came back.
 fn one_of_two_returned(len: usize) -> impl Fn(&Fabric) -> BytesQueue {
+    returned_first(two(len))
+}
+
+/// The first message was on lease once and came back.
+pub(crate) fn returned_first(setup: impl Fn(&Fabric) -> BytesQueue) -> impl Fn(&Fabric) -> BytesQueue {
     move |fabric| {
-        let queue = two(len)(fabric);
+        let queue = setup(fabric);
         drop(queue.get_lease().unwrap());
         queue
     }
 }
 
+/// Destroys a queue of which only its header and its ledger may be left.
+pub(crate) fn assert_empty_at_the_end(fabric: &Fabric, queue: &BytesQueue) {
+    finish(fabric, queue, &[1, 2, 3]);
+}
+
 pub(crate) fn run(table: &mut Table) {
     for (name, len) in [("inline", INLINE), ("3 KiB", SMALL)] {
-        leasing(table, &format!("first lease ever, {name}"), 4000, &two(len), 1, &[0, 1]);
-        leasing(table, &format!("lease, {name}"), 1500, &two_and_an_entry(len), 1, &[0]);
-        leasing(table, &format!("lease of what came back, {name}"), 1500, &one_of_two_returned(len), 2, &[0]);
+        leasing(table, &format!("first lease ever, {name}"), 4000, &two(len), &BytesQueue::get_lease, 1, &[0, 1]);
+        leasing(table, &format!("lease, {name}"), 1500, &two_and_an_entry(len), &BytesQueue::get_lease, 1, &[0]);
+        leasing(table, &format!("lease of what came back, {name}"), 1500, &one_of_two_returned(len), &BytesQueue::get_lease, 2, &[0]);
         giving_back(table, &format!("give a lease back, {name}"), len);
     }
     for (name, len, after) in [("inline", INLINE, &[0]), ("3 KiB", SMALL, &[-1]), ("100 KiB", LARGE, &[-1])] {
@@ -62,14 +72,22 @@ pub(crate) fn run(table: &mut Table) {
 }
 
 /// The victim takes the first message on a lease. It is in the queue again after the sweep; how often it was handed out tells what happened.
-fn leasing(table: &mut Table, operation: &str, steps: u64, setup: &dyn Fn(&Fabric) -> BytesQueue, next_delivery: u32, held: &'static [isize]) {
+pub(crate) fn leasing(
+    table: &mut Table,
+    operation: &str,
+    steps: u64,
+    setup: &dyn Fn(&Fabric) -> BytesQueue,
+    lease: &dyn Fn(&BytesQueue) -> Result<Lease>,
+    next_delivery: u32,
+    held: &'static [isize],
+) {
     let verdict = Verdict::new(setup, vec![], &[2]);
     let row = table.run(
         &case("queue", operation, steps).must_see(&["not handed out", "handed out"]),
         || Scene::new(setup),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
-            mark.around(|| queue.get_lease().unwrap());
+            std::mem::forget(mark.around(|| lease(queue).unwrap()));
         },
         |Scene { fabric, queue }, point| {
             let extra = swept_in_turn(&fabric, &queue, point, &|| {

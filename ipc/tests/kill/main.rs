@@ -9,6 +9,8 @@
 //! | `put`, `get` | the two sides of a queue, close |
 //! | `lease` | lease, acknowledge, give back, lease again, reclaim |
 //! | `dict` | dicts, sets and namespaces, and two deaths in them |
+//! | `letters` | limited leases, messages for later, dead letters |
+//! | `joined` | joinable queues, lanes, rings given back |
 //! | `heap` | chunks of both kinds, growth, the cap, merging and splitting |
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
@@ -25,8 +27,10 @@ mod cells;
 mod dict;
 mod get;
 mod heap;
+mod joined;
 mod lease;
 mod list;
+mod letters;
 mod lock;
 mod members;
 mod objects;
@@ -55,6 +59,8 @@ fn main() -> ExitCode {
     get::run(&mut table);
     lease::run(&mut table);
     dict::run(&mut table);
+    letters::run(&mut table);
+    joined::run(&mut table);
     heap::run(&mut table);
     members::run(&mut table);
     objects::run(&mut table);

@@ -14,6 +14,7 @@ use crate::lease::two;
 use crate::objects::{full, judge_destroyed, with_a_retired_header};
 use crate::put::{EIGHTH, fresh, with_a_full_ring, with_two};
 use crate::scene::{INLINE, Outcome, SMALL, Scene, Verdict, drain, exercise, finish, message, outcome, sampled, sweep};
+use crate::{joined, letters};
 
 /// Points of each second operation in a routine run.
 const SAMPLE: u64 = 30;
@@ -44,6 +45,7 @@ pub(crate) fn run(table: &mut Table) {
     producers(table);
     consumers(table);
     leases(table);
+    letters(table);
     directory(table);
     heap(table);
     crate::list::repairs(table);
@@ -227,6 +229,69 @@ fn leases(table: &mut Table) {
     on_queue(table, "get after a first lease, 3 KiB", &two(SMALL), [lease, get], outcomes, &[1, 2], true);
     let outcomes = vec![outcome("neither", 0..2, &[0, 1]), outcome("first", 1..2, &[-1, 0]), outcome("next", 0..1, &[0]), outcome("both", [], &[-1])];
     on_queue(table, "get after an acknowledgement, 3 KiB", &two(SMALL), [ack, get], outcomes, &[1, 2], true);
+}
+
+/// A dead letter on its way between two queues; and joinable queues.
+fn letters(table: &mut Table) {
+    type Act<'a> = &'a dyn Fn(&letters::Pair, &Mark);
+    let give_up: Act<'_> = &|pair, mark| {
+        let lease = pair.scene.queue.get_lease().unwrap();
+        mark.around(|| drop(lease));
+    };
+    let get: Act<'_> = &|pair, mark| mark.around(|| drop(pair.scene.queue.try_get()));
+    let put: Act<'_> = &|pair, mark| {
+        let message = message(crate::scene::EXTRA.0, INLINE);
+        mark.around(|| pair.letters.as_ref().unwrap().put(&message).unwrap());
+    };
+    for (len, to) in [(INLINE, "inline"), (SMALL, "3 KiB")] {
+        for (name, second) in [("put into the dead letters", put), ("get", get)] {
+            let pair = Pair {
+                name: &format!("{name} after a dead letter was on its way, {to}"),
+                setup: &|| {
+                    let pair = letters::pair(len, Some(&fresh));
+                    put_and_get(&pair.scene.queue);
+                    pair
+                },
+                first: &|pair: &letters::Pair, mark| {
+                    pair.scene.fabric.member().unwrap();
+                    give_up(pair, mark);
+                },
+                second: &|pair, mark| {
+                    pair.scene.fabric.member().unwrap();
+                    second(pair, mark);
+                },
+            };
+            // The judge wants the second message where it was; the get took it.
+            let got = name == "get";
+            pair.run(table, &["on lease", "given back"], &|pair, point| {
+                if got && pair.scene.queue.is_empty() {
+                    pair.scene.queue.put(&message(101, INLINE)).unwrap();
+                }
+                letters::judge(pair, point)
+            });
+        }
+    }
+    let get: Operation<'_> = &|queue, mark| mark.around(|| drop(queue.try_get().unwrap()));
+    let pair = Pair {
+        name: "get after a get from a joinable queue, 3 KiB",
+        setup: &|| Scene::new(&warm(&joined::joinable(SMALL))),
+        first: &|scene: &Scene, mark| {
+            scene.fabric.member().unwrap();
+            get(&scene.queue, mark);
+        },
+        second: &|scene, mark| {
+            scene.fabric.member().unwrap();
+            get(&scene.queue, mark);
+        },
+    };
+    pair.run(table, &["neither", "one", "both"], &|scene, point| joined::judge(scene, point, &[("neither", 2, 0), ("one", 1, 1), ("both", 0, 2)]));
+}
+
+/// The chunk classes that are used later have a slab.
+fn put_and_get(queue: &BytesQueue) {
+    for len in [700, 2300, SMALL, 8 << 10] {
+        drop(queue.loan(len).unwrap());
+    }
 }
 
 fn directory(table: &mut Table) {
