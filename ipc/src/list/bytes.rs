@@ -96,7 +96,8 @@ impl BytesList {
 
     /// Adds all items at the end, or none of them.
     pub fn extend(&self, items: &[Item<'_>]) -> Result<()> {
-        self.put_all(items, Locked::extend)
+        #[allow(clippy::redundant_closure_for_method_calls)] // the method alone is for one lifetime only
+        self.put_all(items, |list, slots, fresh| list.extend(slots, fresh))
     }
 
     /// Puts an item before the one at `index`; before the first or behind the last if there is no such index.
