@@ -96,6 +96,7 @@ impl BytesList {
 
     /// Adds all items at the end, or none of them.
     pub fn extend(&self, items: &[Item<'_>]) -> Result<()> {
+        #[allow(clippy::redundant_closure_for_method_calls)] // the method alone is for one lifetime only
         self.put_all(items, |list, slots, fresh| list.extend(slots, fresh))
     }
 
