@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::entry::{Entry, Packed};
+use super::entry::Entry;
 use super::iter::Entries;
 use super::layout::{SHARDS, SIZE};
 use super::table::{Table, When};
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, shared_object};
 use crate::objects::Kind;
+use crate::packed::Packed;
 use crate::queue::Message;
 
 /// A dict of bytes between processes, with the meaning of Python's: keys in the order of their first insertion, and no server process. [`Dict`](crate::Dict) has typed keys and values on top.

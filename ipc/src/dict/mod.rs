@@ -29,9 +29,8 @@ mod typed;
 use std::sync::atomic::Ordering;
 
 pub use bytes::{BytesDict, BytesEntries};
-pub use entry::Packed;
 pub use namespace::Namespace;
-pub use set::{BytesSet, Elements, Set, SetItems};
+pub use set::{BytesSet, Set, SetItems, SetOperand};
 pub use typed::{Dict, DictItems, DictKeys, DictValues, Versioned};
 
 use crate::error::{Error, Result};

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::entry::Packed;
 use super::layout::SIZE;
 use super::table::{Table, When};
 use super::typed::{decoded, encoded, encoded_pair};
@@ -14,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, shared_object};
 use crate::objects::Kind;
+use crate::packed::Packed;
 use crate::queue::Message;
 
 /// Attributes that processes share: each name has a value of its own type, which other languages read too. Handles may be values.

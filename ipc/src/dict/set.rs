@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::BytesEntries;
-use super::entry::Packed;
 use super::iter::Entries;
 use super::keys;
 use super::layout::{SHARDS, SIZE};
@@ -20,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::handle::{Handle, How, shared_object};
 use crate::fabric::{Fabric, Ticket};
 use crate::objects::Kind;
+use crate::packed::Packed;
 use crate::queue::Message;
 
 /// A set of bytes between processes. Elements compare as the keys of a [`BytesDict`](crate::BytesDict) do, and all that is said there of deaths and iteration holds here. [`Set`] has typed elements on top.
@@ -164,19 +164,19 @@ pub struct Set<T> {
 }
 
 /// What a set's operators take: another `&Set<T>`, or anything that gives `T`s.
-pub trait Elements<T> {
+pub trait SetOperand<T> {
     /// Every element, encoded, with its codec.
     #[doc(hidden)]
     fn packed(self) -> Result<Vec<(Vec<u8>, u8)>>;
 }
 
-impl<T: Serialize, I: IntoIterator<Item = T>> Elements<T> for I {
+impl<T: Serialize, I: IntoIterator<Item = T>> SetOperand<T> for I {
     fn packed(self) -> Result<Vec<(Vec<u8>, u8)>> {
         self.into_iter().map(|element| Ok((codec::to_vec(&element)?, codec::MESSAGEPACK))).collect()
     }
 }
 
-impl<T> Elements<T> for &Set<T> {
+impl<T> SetOperand<T> for &Set<T> {
     fn packed(self) -> Result<Vec<(Vec<u8>, u8)>> {
         self.bytes.items().map(|element| element.map(|element| (element.to_vec(), element.codec()))).collect()
     }
@@ -267,7 +267,7 @@ impl<T> Set<T> {
     }
 
     /// Whether every element here is one of `other`.
-    pub fn is_subset(&self, other: impl Elements<T>) -> Result<bool> {
+    pub fn is_subset(&self, other: impl SetOperand<T>) -> Result<bool> {
         let other = Seen::of(&other.packed()?)?;
         for element in self.bytes.items() {
             if !other.has(&element?)? {
@@ -278,7 +278,7 @@ impl<T> Set<T> {
     }
 
     /// Whether every element of `other` is one here.
-    pub fn is_superset(&self, other: impl Elements<T>) -> Result<bool> {
+    pub fn is_superset(&self, other: impl SetOperand<T>) -> Result<bool> {
         for (bytes, codec) in other.packed()? {
             if !self.bytes.contains((&bytes[..], codec))? {
                 return Ok(false);
@@ -288,7 +288,7 @@ impl<T> Set<T> {
     }
 
     /// Whether no element of `other` is one here.
-    pub fn is_disjoint(&self, other: impl Elements<T>) -> Result<bool> {
+    pub fn is_disjoint(&self, other: impl SetOperand<T>) -> Result<bool> {
         for (bytes, codec) in other.packed()? {
             if self.bytes.contains((&bytes[..], codec))? {
                 return Ok(false);
@@ -298,12 +298,12 @@ impl<T> Set<T> {
     }
 
     /// Adds all elements of `other`, each by itself.
-    pub fn update(&self, other: impl Elements<T>) -> Result<()> {
+    pub fn update(&self, other: impl SetOperand<T>) -> Result<()> {
         other.packed()?.into_iter().try_for_each(|(bytes, codec)| self.bytes.add((&bytes[..], codec)).map(drop))
     }
 
     /// Takes out what `other` has not, each by itself.
-    pub fn intersection_update(&self, other: impl Elements<T>) -> Result<()> {
+    pub fn intersection_update(&self, other: impl SetOperand<T>) -> Result<()> {
         let other = Seen::of(&other.packed()?)?;
         for element in self.bytes.items() {
             let element = element?;
@@ -315,12 +315,12 @@ impl<T> Set<T> {
     }
 
     /// Takes out what `other` has, each by itself.
-    pub fn difference_update(&self, other: impl Elements<T>) -> Result<()> {
+    pub fn difference_update(&self, other: impl SetOperand<T>) -> Result<()> {
         other.packed()?.into_iter().try_for_each(|(bytes, codec)| self.bytes.discard((&bytes[..], codec)).map(drop))
     }
 
     /// Takes out what both have, and adds what only `other` has, each by itself.
-    pub fn symmetric_difference_update(&self, other: impl Elements<T>) -> Result<()> {
+    pub fn symmetric_difference_update(&self, other: impl SetOperand<T>) -> Result<()> {
         let other = other.packed()?;
         let mut seen = Seen::of(&[])?;
         for (bytes, codec) in other {
@@ -371,7 +371,7 @@ impl<T: DeserializeOwned> Set<T> {
     }
 
     /// What one side or the other has.
-    pub fn union(&self, other: impl Elements<T>) -> Result<Vec<T>> {
+    pub fn union(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
         let (mut all, mut seen) = (Vec::new(), Seen::of(&[])?);
         for element in self.bytes.items() {
             let element = element?;
@@ -383,17 +383,17 @@ impl<T: DeserializeOwned> Set<T> {
     }
 
     /// What both have.
-    pub fn intersection(&self, other: impl Elements<T>) -> Result<Vec<T>> {
+    pub fn intersection(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
         self.those(&Seen::of(&other.packed()?)?, true)
     }
 
     /// What only this set has.
-    pub fn difference(&self, other: impl Elements<T>) -> Result<Vec<T>> {
+    pub fn difference(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
         self.those(&Seen::of(&other.packed()?)?, false)
     }
 
     /// What only one of the two has.
-    pub fn symmetric_difference(&self, other: impl Elements<T>) -> Result<Vec<T>> {
+    pub fn symmetric_difference(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
         let other = other.packed()?;
         let mut seen = Seen::of(&[])?;
         let theirs = Seen::of(&other)?;

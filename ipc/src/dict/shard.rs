@@ -27,12 +27,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::arena::{Arena, cells_for, len_for};
-use super::entry::{Entry, Own, Packed};
+use super::entry::{Entry, Own};
 use super::keys::Key;
 use super::layout::{ARENA, Shard, Words};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::handle::gone;
 use crate::heap::cell::Cell;
+use crate::packed::Packed;
 use crate::shm::Owner;
 use crate::sync::guard::Guard;
 

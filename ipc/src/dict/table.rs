@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::entry::{Entry, Own, Packed};
+use super::entry::{Entry, Own};
 use super::keys::{self, Key, Seed};
 use super::layout::{SIZE, Words};
 use super::shard::{Found, Locked};
@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How};
 use crate::objects::Kind;
+use crate::packed::Packed;
 use crate::queue::Message;
 use crate::shm::Deadline;
 

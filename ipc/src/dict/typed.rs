@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::{BytesDict, BytesEntries};
-use super::entry::Packed;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::{Fabric, Ticket};
+use crate::packed::Packed;
 use crate::queue::Message;
 
 /// A dict of Rust keys and values between processes: [`BytesDict`] with MessagePack on top, so that every other language reads them too. All that is said there holds here.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::change::Fresh;
 use super::edit::Locked;
-use super::item::{Item, Slot};
+use super::item::Slot;
 use super::layout::{SIZE, Words};
 use super::slice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, shared_object};
 use crate::objects::Kind;
+use crate::packed::Packed;
 use crate::queue::Message;
 use std::sync::atomic::Ordering;
 
@@ -84,24 +85,24 @@ impl BytesList {
 
     /// Another item at `index`.
     #[inline]
-    pub fn set<'i>(&self, index: i64, item: impl Into<Item<'i>>) -> Result<()> {
+    pub fn set<'i>(&self, index: i64, item: impl Into<Packed<'i>>) -> Result<()> {
         self.put(item.into(), |list, slot, fresh| list.set(self.place(index, list.len())?, slot, fresh))
     }
 
     /// Adds an item at the end.
     #[inline]
-    pub fn append<'i>(&self, item: impl Into<Item<'i>>) -> Result<()> {
+    pub fn append<'i>(&self, item: impl Into<Packed<'i>>) -> Result<()> {
         self.put(item.into(), |list, slot, fresh| list.extend(&[slot], fresh))
     }
 
     /// Adds all items at the end, or none of them.
-    pub fn extend(&self, items: &[Item<'_>]) -> Result<()> {
+    pub fn extend(&self, items: &[Packed<'_>]) -> Result<()> {
         #[allow(clippy::redundant_closure_for_method_calls)] // the method alone is for one lifetime only
         self.put_all(items, |list, slots, fresh| list.extend(slots, fresh))
     }
 
     /// Puts an item before the one at `index`; before the first or behind the last if there is no such index.
-    pub fn insert<'i>(&self, index: i64, item: impl Into<Item<'i>>) -> Result<()> {
+    pub fn insert<'i>(&self, index: i64, item: impl Into<Packed<'i>>) -> Result<()> {
         self.put(item.into(), |list, slot, fresh| {
             let at = slice::before(index, list.len());
             list.replace(at..at, &[slot], Vec::new(), fresh)
@@ -188,7 +189,7 @@ impl BytesList {
 
     /// Makes one item ready outside of any lock, and acts with it under the list's.
     #[inline(always)]
-    pub(super) fn put<R>(&self, item: Item<'_>, act: impl Fn(&Locked<'_>, u64, Fresh<'_>) -> Result<R>) -> Result<R> {
+    pub(super) fn put<R>(&self, item: Packed<'_>, act: impl Fn(&Locked<'_>, u64, Fresh<'_>) -> Result<R>) -> Result<R> {
         self.with_room(|| {
             let w = self.words();
             let mut fresh = Fresh::new(w.shm)?;
@@ -201,7 +202,7 @@ impl BytesList {
     }
 
     /// As [`put`](BytesList::put), with many items.
-    pub(super) fn put_all<R>(&self, items: &[Item<'_>], act: impl Fn(&Locked<'_>, &[u64], Fresh<'_>) -> Result<R>) -> Result<R> {
+    pub(super) fn put_all<R>(&self, items: &[Packed<'_>], act: impl Fn(&Locked<'_>, &[u64], Fresh<'_>) -> Result<R>) -> Result<R> {
         self.with_room(|| {
             let w = self.words();
             let mut fresh = Fresh::new(w.shm)?;

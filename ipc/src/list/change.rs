@@ -21,11 +21,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::item::{self, Item, Slot};
+use super::item::{self, Slot};
 use super::layout::{HEAD, Words, damaged};
 use crate::error::Result;
 use crate::heap::Chunk;
 use crate::heap::cell::{Cell, Holder};
+use crate::packed::Packed;
 use crate::shm::layout::UNIT;
 use crate::shm::{Owner, Shm};
 use crate::sync::guard::Guard;
@@ -57,7 +58,7 @@ impl<'a> Fresh<'a> {
 
     /// The slot that will have this item.
     #[inline(always)]
-    pub(super) fn item(&mut self, item: Item<'_>) -> Result<u64> {
+    pub(super) fn item(&mut self, item: Packed<'_>) -> Result<u64> {
         if let Some(slot) = Slot::inline(item) {
             return Ok(slot.0);
         }

@@ -1,63 +1,13 @@
-//! One item: as its user hands it in, and as a slot of the list has it. Knows no block and no lock.
+//! One item: as a slot of the list has it. Knows no block and no lock.
 
 use std::sync::atomic::Ordering;
 
 use super::layout::{HEAD, Words, damaged};
-use crate::codec;
 use crate::error::Result;
 use crate::heap::cell::Holder;
+use crate::packed::Packed;
 use crate::queue::Message;
 use crate::shm::Span;
-
-/// An item as bytes with the number of their codec: 0 raw bytes that nobody interprets, 1 MessagePack.
-///
-/// Bytes alone are raw; a received [`Message`] keeps its codec.
-///
-/// ```
-/// use polyproc_ipc::{BytesList, Fabric, ListItem as Item, codec};
-/// let list = BytesList::new(&Fabric::new()?)?;
-/// list.append(b"raw")?;
-/// list.append(Item { bytes: &codec::to_vec(&7)?, codec: codec::MESSAGEPACK })?;
-/// assert_eq!(list.get(-1)?.codec(), codec::MESSAGEPACK);
-/// # Ok::<(), polyproc_ipc::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item<'a> {
-    /// The bytes.
-    pub bytes: &'a [u8],
-    /// The number of their codec.
-    pub codec: u8,
-}
-
-impl<'a> Item<'a> {
-    pub(super) fn messagepack(bytes: &'a [u8]) -> Item<'a> {
-        Item { bytes, codec: codec::MESSAGEPACK }
-    }
-}
-
-impl<'a> From<&'a [u8]> for Item<'a> {
-    fn from(bytes: &'a [u8]) -> Item<'a> {
-        Item { bytes, codec: codec::RAW }
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for Item<'a> {
-    fn from(bytes: &'a [u8; N]) -> Item<'a> {
-        Item { bytes, codec: codec::RAW }
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for Item<'a> {
-    fn from(bytes: &'a Vec<u8>) -> Item<'a> {
-        Item { bytes, codec: codec::RAW }
-    }
-}
-
-impl<'a> From<&'a Message> for Item<'a> {
-    fn from(message: &'a Message) -> Item<'a> {
-        Item { bytes: message, codec: message.codec() }
-    }
-}
 
 /// Longest item, and largest codec number, that a slot holds itself.
 const INLINE: usize = 7;
@@ -70,7 +20,7 @@ pub(super) struct Slot(pub(super) u64);
 impl Slot {
     /// The item itself, if it is small enough.
     #[inline(always)]
-    pub(super) fn inline(item: Item<'_>) -> Option<Slot> {
+    pub(super) fn inline(item: Packed<'_>) -> Option<Slot> {
         if item.bytes.len() > INLINE || item.codec > INLINE_CODEC {
             return None;
         }
@@ -108,7 +58,7 @@ pub(super) fn read(w: Words<'_>, slot: Slot) -> Result<Message> {
 }
 
 /// Whether the slot holds just this item.
-pub(super) fn is(w: Words<'_>, slot: Slot, item: Item<'_>) -> Result<bool> {
+pub(super) fn is(w: Words<'_>, slot: Slot, item: Packed<'_>) -> Result<bool> {
     let small = Slot::inline(item);
     let Some(offset) = slot.chunk() else { return Ok(small == Some(slot)) };
     if small.is_some() {
@@ -147,7 +97,7 @@ fn large(w: Words<'_>, offset: u64) -> Result<(Span<'_>, usize, u8)> {
 }
 
 /// Writes an item into a chunk that is this process's.
-pub(super) fn write(chunk: Span<'_>, item: Item<'_>) -> Result<()> {
+pub(super) fn write(chunk: Span<'_>, item: Packed<'_>) -> Result<()> {
     chunk.u64(8)?.store(item.bytes.len() as u64 | u64::from(item.codec) << 56, Ordering::Relaxed);
     chunk.write(HEAD, item.bytes)
 }
@@ -161,15 +111,15 @@ mod tests {
         for len in 0..=INLINE {
             for codec in [0, 1, INLINE_CODEC] {
                 let bytes: Vec<u8> = (0..len).map(|i| 0xF1 + i as u8).collect();
-                let slot = Slot::inline(Item { bytes: &bytes, codec }).unwrap();
+                let slot = Slot::inline(Packed { bytes: &bytes, codec }).unwrap();
                 assert_eq!(slot.chunk(), None);
                 let (back, back_len, back_codec) = slot.small();
                 assert_eq!((&back[..back_len], back_codec), (&bytes[..], codec));
                 assert!(back[len..].iter().all(|byte| *byte == 0), "equal items are equal slots");
             }
         }
-        assert_eq!(Slot::inline(Item { bytes: &[0; 8], codec: 0 }), None);
-        assert_eq!(Slot::inline(Item { bytes: &[], codec: 16 }), None);
+        assert_eq!(Slot::inline(Packed { bytes: &[0; 8], codec: 0 }), None);
+        assert_eq!(Slot::inline(Packed { bytes: &[], codec: 16 }), None);
         assert_eq!(Slot(64).chunk(), Some(64));
     }
 }

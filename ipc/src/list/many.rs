@@ -3,9 +3,10 @@
 use super::bytes::{BytesList, chunks_of};
 use super::change::Fresh;
 use super::edit::Locked;
-use super::item::{self, Item, Slot};
+use super::item::{self, Slot};
 use super::slice::Slice;
 use crate::error::{Error, ErrorKind, Result};
+use crate::packed::Packed;
 use crate::queue::Message;
 
 /// How often an order is worked out again because the list was changed meanwhile.
@@ -31,7 +32,7 @@ impl BytesList {
 
     /// The items of a slice become these. With a step of 1 they may be more or fewer than there were (so an empty slice inserts); else [`ErrorKind::InvalidArgument`] if they are not
     /// as many.
-    pub fn set_slice(&self, slice: impl Into<Slice>, items: &[Item<'_>]) -> Result<()> {
+    pub fn set_slice(&self, slice: impl Into<Slice>, items: &[Packed<'_>]) -> Result<()> {
         let slice = slice.into();
         self.put_all(items, |list, new, fresh| {
             let picked = slice.of(list.len())?;
@@ -69,19 +70,19 @@ impl BytesList {
     }
 
     /// The first index from `start` on and before `stop` at which an equal item stands.
-    pub fn index<'i>(&self, item: impl Into<Item<'i>>, start: Option<i64>, stop: Option<i64>) -> Result<Option<usize>> {
+    pub fn index<'i>(&self, item: impl Into<Packed<'i>>, start: Option<i64>, stop: Option<i64>) -> Result<Option<usize>> {
         let list = self.enter()?;
         let range = Slice::new(start, stop, None).of(list.len())?.span();
         find(&list, range, item.into())
     }
 
     /// Whether the list has an equal item.
-    pub fn contains<'i>(&self, item: impl Into<Item<'i>>) -> Result<bool> {
+    pub fn contains<'i>(&self, item: impl Into<Packed<'i>>) -> Result<bool> {
         Ok(self.index(item, None, None)?.is_some())
     }
 
     /// How many equal items the list has.
-    pub fn count<'i>(&self, item: impl Into<Item<'i>>) -> Result<usize> {
+    pub fn count<'i>(&self, item: impl Into<Packed<'i>>) -> Result<usize> {
         let (list, item) = (self.enter()?, item.into());
         let mut count = 0;
         for slot in list.slots(0..list.len())? {
@@ -91,7 +92,7 @@ impl BytesList {
     }
 
     /// Deletes the first equal item. False: there is none.
-    pub fn remove<'i>(&self, item: impl Into<Item<'i>>) -> Result<bool> {
+    pub fn remove<'i>(&self, item: impl Into<Packed<'i>>) -> Result<bool> {
         let item = item.into();
         self.with_room(|| {
             let list = self.enter()?;
@@ -168,7 +169,7 @@ impl BytesList {
             if items.len().checked_mul(times).is_none_or(|items| items as u64 > self.fabric().cap() / 8) {
                 return Err(Error::new(ErrorKind::TooLarge, format!("{times} times {} items are more than {:?} can hold", items.len(), self.fabric())));
             }
-            let items: Vec<Item<'_>> = std::iter::repeat_n(&items, times - 1).flatten().map(Item::from).collect();
+            let items: Vec<Packed<'_>> = std::iter::repeat_n(&items, times - 1).flatten().map(Packed::from).collect();
             let done = self.put_all(&items, |list, slots, fresh| {
                 if list.version() != version {
                     return Ok(false);
@@ -249,7 +250,7 @@ impl BytesList {
     }
 }
 
-fn find(list: &Locked<'_>, range: std::ops::Range<usize>, item: Item<'_>) -> Result<Option<usize>> {
+fn find(list: &Locked<'_>, range: std::ops::Range<usize>, item: Packed<'_>) -> Result<Option<usize>> {
     for (index, slot) in range.clone().zip(list.slots(range)?) {
         if item::is(list.w, Slot(slot), item)? {
             return Ok(Some(index));

@@ -27,7 +27,6 @@ mod versions;
 use std::sync::atomic::Ordering;
 
 pub use bytes::BytesList;
-pub use item::Item;
 pub use iter::{BytesIter, Iter};
 pub use slice::Slice;
 pub use typed::List;

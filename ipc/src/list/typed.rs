@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::BytesList;
-use super::item::Item;
 use super::iter::Iter;
 use super::slice::Slice;
 use crate::codec;
 use crate::error::Result;
 use crate::fabric::{Fabric, Ticket};
+use crate::packed::Packed;
 use crate::queue::{Message, decoded as decoded_message, encoded};
 
 /// A list of Rust values between processes: [`BytesList`] with MessagePack on top, so that every other language reads them too. All that is said there holds here.
@@ -145,12 +145,12 @@ impl<T> List<T> {
 impl<T: Serialize> List<T> {
     /// As [`BytesList::set`].
     pub fn set(&self, index: i64, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.list.set(index, Item::messagepack(bytes)))
+        encoded(value, |bytes| self.list.set(index, Packed::messagepack(bytes)))
     }
 
     /// As [`BytesList::append`].
     pub fn append(&self, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.list.append(Item::messagepack(bytes)))
+        encoded(value, |bytes| self.list.append(Packed::messagepack(bytes)))
     }
 
     /// As [`BytesList::extend`]: all or none. Python's `+=`.
@@ -160,7 +160,7 @@ impl<T: Serialize> List<T> {
 
     /// As [`BytesList::insert`].
     pub fn insert(&self, index: i64, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.list.insert(index, Item::messagepack(bytes)))
+        encoded(value, |bytes| self.list.insert(index, Packed::messagepack(bytes)))
     }
 
     /// As [`BytesList::set_slice`].
@@ -170,7 +170,7 @@ impl<T: Serialize> List<T> {
 
     /// As [`BytesList::set_at_version`].
     pub fn set_at_version(&self, index: i64, version: u64, value: &T) -> Result<bool> {
-        encoded(value, |bytes| self.list.set_at_version(index, version, Item::messagepack(bytes)))
+        encoded(value, |bytes| self.list.set_at_version(index, version, Packed::messagepack(bytes)))
     }
 }
 
@@ -309,7 +309,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> List<T> {
             if !equals(&old, expected) {
                 return Ok(false);
             }
-            if encoded(value, |bytes| self.list.compare_and_set(index, &old, Item::messagepack(bytes)))? {
+            if encoded(value, |bytes| self.list.compare_and_set(index, &old, Packed::messagepack(bytes)))? {
                 return Ok(true);
             }
         }
@@ -332,9 +332,9 @@ impl Encoded {
         Ok(all)
     }
 
-    fn items(&self) -> Vec<Item<'_>> {
+    fn items(&self) -> Vec<Packed<'_>> {
         let mut start = 0;
-        self.ends.iter().map(|end| Item::messagepack(&self.bytes[std::mem::replace(&mut start, *end)..*end])).collect()
+        self.ends.iter().map(|end| Packed::messagepack(&self.bytes[std::mem::replace(&mut start, *end)..*end])).collect()
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::bytes::BytesList;
 use super::change::Fresh;
-use super::item::{self, Item};
+use super::item;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
+use crate::packed::Packed;
 use crate::queue::Message;
 use crate::shm::Deadline;
 
@@ -24,7 +25,7 @@ impl BytesList {
     }
 
     /// Another item at `index`, if the list is still of this version. False: it was changed meanwhile, and nothing was done.
-    pub fn set_at_version<'i>(&self, index: i64, version: u64, item: impl Into<Item<'i>>) -> Result<bool> {
+    pub fn set_at_version<'i>(&self, index: i64, version: u64, item: impl Into<Packed<'i>>) -> Result<bool> {
         self.put(item.into(), |list, slot, fresh| {
             if list.version() != version {
                 return Ok(false);
@@ -34,7 +35,7 @@ impl BytesList {
     }
 
     /// Another item at `index`, if an item equal to `expected` stands there. False: another stands there, and nothing was done.
-    pub fn compare_and_set<'e, 'i>(&self, index: i64, expected: impl Into<Item<'e>>, item: impl Into<Item<'i>>) -> Result<bool> {
+    pub fn compare_and_set<'e, 'i>(&self, index: i64, expected: impl Into<Packed<'e>>, item: impl Into<Packed<'i>>) -> Result<bool> {
         let expected = expected.into();
         self.put(item.into(), |list, slot, fresh| {
             let at = self.place(index, list.len())?;
@@ -50,7 +51,7 @@ impl BytesList {
         loop {
             let old = self.get(index)?;
             let (bytes, codec) = change(&old)?;
-            if self.compare_and_set(index, &old, Item { bytes: &bytes, codec })? {
+            if self.compare_and_set(index, &old, Packed { bytes: &bytes, codec })? {
                 return Ok(());
             }
         }
@@ -73,7 +74,7 @@ impl BytesList {
                 return Err(Error::new(ErrorKind::InvalidArgument, format!("{number} and {delta} are more than 64 bits hold")));
             };
             let mut fresh = Fresh::new(list.w.shm)?;
-            let slot = fresh.item(Item::messagepack(&codec::to_vec(&sum)?))?;
+            let slot = fresh.item(Packed::messagepack(&codec::to_vec(&sum)?))?;
             list.set(at, slot, fresh)?;
             list.leave();
             Ok(sum)

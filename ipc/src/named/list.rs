@@ -37,7 +37,7 @@ const TRIES: u32 = 1 << 16;
 
 /// What a cell of a [`ShareableList`] holds.
 #[derive(Clone, Debug, PartialEq, PartialOrd, Default)]
-pub enum Item {
+pub enum ShareableItem {
     /// Nothing.
     #[default]
     None,
@@ -60,12 +60,12 @@ pub enum Item {
 /// change the same cell at the same time need a lock** ([`Lock`](crate::Lock)). A damaged list answers [`ErrorKind::Corrupt`]. The layout is this library's own, not CPython's.
 ///
 /// ```
-/// use polyproc_ipc::{Item, ShareableList};
-/// let list = ShareableList::create(None, &["polyproc".into(), 7_i64.into(), Item::None])?;
+/// use polyproc_ipc::{ShareableItem, ShareableList};
+/// let list = ShareableList::create(None, &["polyproc".into(), 7_i64.into(), ShareableItem::None])?;
 /// let other = ShareableList::attach(list.shm().name())?;
 /// other.set(1, 2.5)?;
 /// other.set(0, "pp\0")?;
-/// assert_eq!(list.to_vec()?, ["pp\0".into(), 2.5.into(), Item::None]);
+/// assert_eq!(list.to_vec()?, ["pp\0".into(), 2.5.into(), ShareableItem::None]);
 /// list.unlink()?;
 /// # Ok::<(), polyproc_ipc::Error>(())
 /// ```
@@ -84,16 +84,16 @@ struct Room {
 
 impl ShareableList {
     /// Makes a list of these values, with this name or one that nobody has. Text and bytes have room for what they are, rounded up as in the reference, so at least 8 bytes.
-    pub fn create(name: Option<&str>, items: &[Item]) -> Result<ShareableList> {
+    pub fn create(name: Option<&str>, items: &[ShareableItem]) -> Result<ShareableList> {
         ShareableList::with_capacity(name, items, 0)
     }
 
     /// Makes a list whose every cell has room for at least so many bytes.
-    pub fn with_capacity(name: Option<&str>, items: &[Item], least: usize) -> Result<ShareableList> {
+    pub fn with_capacity(name: Option<&str>, items: &[ShareableItem], least: usize) -> Result<ShareableList> {
         let too_large = || Error::new(ErrorKind::TooLarge, "the values do not fit into one list");
-        let capacity = |item: &Item| {
+        let capacity = |item: &ShareableItem| {
             let len = item.bytes().len().max(least);
-            let text = matches!(item, Item::Str(_) | Item::Bytes(_)) && len == item.bytes().len();
+            let text = matches!(item, ShareableItem::Str(_) | ShareableItem::Bytes(_)) && len == item.bytes().len();
             // Text has room for one byte more than it needs, rounded up.
             len.checked_add(usize::from(text)).map(|len| len.max(1)).and_then(|len| len.checked_next_multiple_of(8))
         };
@@ -132,7 +132,7 @@ impl ShareableList {
     }
 
     /// What a cell holds. [`ErrorKind::InvalidArgument`] for an index outside; [`ErrorKind::Timeout`] if the cell changes faster than it can be read.
-    pub fn get(&self, index: usize) -> Result<Item> {
+    pub fn get(&self, index: usize) -> Result<ShareableItem> {
         let room = self.room(index)?;
         let mut bytes = Vec::new();
         let mut state = self.shm.load(room.state)?;
@@ -146,7 +146,7 @@ impl ShareableList {
             fence(Ordering::Acquire);
             let now = self.shm.load(room.state)?;
             if now == state {
-                return Item::of(state >> 32 & 0xF, bytes).ok_or_else(|| self.damaged(&format!("cell {index} holds what is no value")));
+                return ShareableItem::of(state >> 32 & 0xF, bytes).ok_or_else(|| self.damaged(&format!("cell {index} holds what is no value")));
             }
             state = now;
         }
@@ -154,7 +154,7 @@ impl ShareableList {
     }
 
     /// Replaces what a cell holds, by a value of any type that fits; [`ErrorKind::TooLarge`] if it does not.
-    pub fn set(&self, index: usize, value: impl Into<Item>) -> Result<()> {
+    pub fn set(&self, index: usize, value: impl Into<ShareableItem>) -> Result<()> {
         self.shm.check_writable()?;
         let (room, value) = (self.room(index)?, value.into());
         let bytes = value.bytes();
@@ -179,17 +179,17 @@ impl ShareableList {
     }
 
     /// What all cells hold. Each is whole; they are not of one moment.
-    pub fn to_vec(&self) -> Result<Vec<Item>> {
+    pub fn to_vec(&self) -> Result<Vec<ShareableItem>> {
         (0..self.count).map(|index| self.get(index)).collect()
     }
 
     /// How many cells hold this.
-    pub fn count(&self, value: &Item) -> Result<usize> {
+    pub fn count(&self, value: &ShareableItem) -> Result<usize> {
         (0..self.count).try_fold(0, |count, index| Ok(count + usize::from(self.get(index)? == *value)))
     }
 
     /// The first cell that holds this; none if no cell does.
-    pub fn index(&self, value: &Item) -> Result<Option<usize>> {
+    pub fn index(&self, value: &ShareableItem) -> Result<Option<usize>> {
         for index in 0..self.count {
             if self.get(index)? == *value {
                 return Ok(Some(index));
@@ -203,11 +203,11 @@ impl ShareableList {
         let mut format = String::new();
         for index in 0..self.count {
             match self.get(index)? {
-                Item::None => format.push('x'),
-                Item::Bool(_) => format.push('?'),
-                Item::Int(_) => format.push('q'),
-                Item::Float(_) => format.push('d'),
-                Item::Str(_) | Item::Bytes(_) => write!(format, "{}s", self.capacity(index)?).expect("text takes what is written"),
+                ShareableItem::None => format.push('x'),
+                ShareableItem::Bool(_) => format.push('?'),
+                ShareableItem::Int(_) => format.push('q'),
+                ShareableItem::Float(_) => format.push('d'),
+                ShareableItem::Str(_) | ShareableItem::Bytes(_) => write!(format, "{}s", self.capacity(index)?).expect("text takes what is written"),
             }
         }
         Ok(format)
@@ -240,7 +240,7 @@ impl ShareableList {
         Ok(list)
     }
 
-    fn fill(&self, items: &[Item], rooms: &[Room], total: usize) -> Result<()> {
+    fn fill(&self, items: &[ShareableItem], rooms: &[Room], total: usize) -> Result<()> {
         for (item, room) in items.iter().zip(rooms) {
             let bytes = item.bytes();
             self.shm.write(room.offset, &bytes)?;
@@ -273,38 +273,38 @@ impl ShareableList {
     }
 }
 
-impl Item {
+impl ShareableItem {
     fn number(&self) -> u64 {
         match self {
-            Item::None => 0,
-            Item::Bool(_) => 1,
-            Item::Int(_) => 2,
-            Item::Float(_) => 3,
-            Item::Str(_) => 4,
-            Item::Bytes(_) => 5,
+            ShareableItem::None => 0,
+            ShareableItem::Bool(_) => 1,
+            ShareableItem::Int(_) => 2,
+            ShareableItem::Float(_) => 3,
+            ShareableItem::Str(_) => 4,
+            ShareableItem::Bytes(_) => 5,
         }
     }
 
     fn bytes(&self) -> Cow<'_, [u8]> {
         match self {
-            Item::None => (&[][..]).into(),
-            Item::Bool(value) => vec![u8::from(*value)].into(),
-            Item::Int(value) => value.to_le_bytes().to_vec().into(),
-            Item::Float(value) => value.to_le_bytes().to_vec().into(),
-            Item::Str(value) => value.as_bytes().into(),
-            Item::Bytes(value) => value.into(),
+            ShareableItem::None => (&[][..]).into(),
+            ShareableItem::Bool(value) => vec![u8::from(*value)].into(),
+            ShareableItem::Int(value) => value.to_le_bytes().to_vec().into(),
+            ShareableItem::Float(value) => value.to_le_bytes().to_vec().into(),
+            ShareableItem::Str(value) => value.as_bytes().into(),
+            ShareableItem::Bytes(value) => value.into(),
         }
     }
 
-    fn of(number: u64, bytes: Vec<u8>) -> Option<Item> {
+    fn of(number: u64, bytes: Vec<u8>) -> Option<ShareableItem> {
         let eight = || <[u8; 8]>::try_from(&bytes[..]).ok();
         Some(match number {
-            0 if bytes.is_empty() => Item::None,
-            1 if bytes == [0] || bytes == [1] => Item::Bool(bytes == [1]),
-            2 => Item::Int(i64::from_le_bytes(eight()?)),
-            3 => Item::Float(f64::from_le_bytes(eight()?)),
-            4 => Item::Str(String::from_utf8(bytes).ok()?),
-            5 => Item::Bytes(bytes),
+            0 if bytes.is_empty() => ShareableItem::None,
+            1 if bytes == [0] || bytes == [1] => ShareableItem::Bool(bytes == [1]),
+            2 => ShareableItem::Int(i64::from_le_bytes(eight()?)),
+            3 => ShareableItem::Float(f64::from_le_bytes(eight()?)),
+            4 => ShareableItem::Str(String::from_utf8(bytes).ok()?),
+            5 => ShareableItem::Bytes(bytes),
             _ => return None,
         })
     }
@@ -312,8 +312,8 @@ impl Item {
 
 macro_rules! items {
     ($($from:ty => |$value:ident| $item:expr;)*) => {
-        $(impl From<$from> for Item {
-            fn from($value: $from) -> Item {
+        $(impl From<$from> for ShareableItem {
+            fn from($value: $from) -> ShareableItem {
                 $item
             }
         })*
@@ -321,14 +321,14 @@ macro_rules! items {
 }
 
 items! {
-    () => |_nothing| Item::None;
-    bool => |value| Item::Bool(value);
-    i64 => |value| Item::Int(value);
-    f64 => |value| Item::Float(value);
-    String => |value| Item::Str(value);
-    &str => |value| Item::Str(value.to_owned());
-    Vec<u8> => |value| Item::Bytes(value);
-    &[u8] => |value| Item::Bytes(value.to_vec());
+    () => |_nothing| ShareableItem::None;
+    bool => |value| ShareableItem::Bool(value);
+    i64 => |value| ShareableItem::Int(value);
+    f64 => |value| ShareableItem::Float(value);
+    String => |value| ShareableItem::Str(value);
+    &str => |value| ShareableItem::Str(value.to_owned());
+    Vec<u8> => |value| ShareableItem::Bytes(value);
+    &[u8] => |value| ShareableItem::Bytes(value.to_vec());
 }
 
 #[cfg(test)]
@@ -337,11 +337,12 @@ mod tests {
 
     #[test]
     fn values_come_back_from_their_bytes() {
-        for item in [Item::None, true.into(), false.into(), i64::MIN.into(), f64::INFINITY.into(), "ä\0\0".into(), (&b"\0\xFF"[..]).into(), "".into()] {
-            assert_eq!(Item::of(item.number(), item.bytes().into_owned()), Some(item));
+        for item in [ShareableItem::None, true.into(), false.into(), i64::MIN.into(), f64::INFINITY.into(), "ä\0\0".into(), (&b"\0\xFF"[..]).into(), "".into()]
+        {
+            assert_eq!(ShareableItem::of(item.number(), item.bytes().into_owned()), Some(item));
         }
         for (number, bytes) in [(0, vec![0]), (1, vec![2]), (1, vec![]), (2, vec![0; 7]), (3, vec![0; 9]), (4, vec![0xFF]), (6, vec![])] {
-            assert_eq!(Item::of(number, bytes), None);
+            assert_eq!(ShareableItem::of(number, bytes), None);
         }
     }
 }

@@ -10,4 +10,4 @@ mod block;
 mod list;
 
 pub use block::SharedMemory;
-pub use list::{Item, ShareableList};
+pub use list::{ShareableItem, ShareableList};

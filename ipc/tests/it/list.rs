@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{BytesList, ErrorKind, Fabric, Item, List, Lock, Queue, Slice, codec};
+use polyproc_ipc::{BytesList, ErrorKind, Fabric, List, Lock, Packed, Queue, Slice, codec};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::watchdog::watchdog;
 use proptest::prelude::*;
@@ -27,8 +27,8 @@ fn items(numbers: &[u32]) -> Vec<Vec<u8>> {
     numbers.iter().map(|number| item(*number)).collect()
 }
 
-fn slices(items: &[Vec<u8>]) -> Vec<Item<'_>> {
-    items.iter().map(Item::from).collect()
+fn slices(items: &[Vec<u8>]) -> Vec<Packed<'_>> {
+    items.iter().map(Packed::from).collect()
 }
 
 fn contents(list: &BytesList) -> Vec<Vec<u8>> {

@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use polyproc_ipc::{ErrorKind, Item, ShareableList, SharedMemory};
+use polyproc_ipc::{ErrorKind, ShareableItem, ShareableList, SharedMemory};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::temp::unique_name;
 use polyproc_testkit::watchdog::watchdog;
@@ -183,8 +183,8 @@ fn cpython_sees_the_same_block() {
 #[test]
 fn a_list_keeps_its_values() {
     watchdog(LONG, || {
-        let items: Vec<Item> = vec![
-            Item::None,
+        let items: Vec<ShareableItem> = vec![
+            ShareableItem::None,
             true.into(),
             (-5_i64).into(),
             2.5.into(),
@@ -198,7 +198,7 @@ fn a_list_keeps_its_values() {
         let other = ShareableList::attach(&name.0).unwrap();
         assert_eq!((other.to_vec().unwrap(), other.len(), other.is_empty()), (items.clone(), items.len(), false));
         assert_eq!(other.format().unwrap(), "x?qd8s8s8s456s");
-        assert_eq!((list.count(&Item::None).unwrap(), list.index(&2.5.into()).unwrap(), list.index(&"no".into()).unwrap()), (1, Some(3), None));
+        assert_eq!((list.count(&ShareableItem::None).unwrap(), list.index(&2.5.into()).unwrap(), list.index(&"no".into()).unwrap()), (1, Some(3), None));
         // Any type in any cell, if it fits.
         for (index, item) in items.iter().enumerate().rev() {
             list.set(0, "12345678").unwrap();
@@ -214,7 +214,7 @@ fn a_list_keeps_its_values() {
         let empty = ShareableList::create(None, &[]).unwrap();
         assert!(empty.is_empty() && ShareableList::attach(empty.shm().name()).unwrap().to_vec().unwrap().is_empty());
         empty.unlink().unwrap();
-        let roomy = ShareableList::with_capacity(None, &[Item::None, 1_i64.into()], 100).unwrap();
+        let roomy = ShareableList::with_capacity(None, &[ShareableItem::None, 1_i64.into()], 100).unwrap();
         roomy.set(0, "x".repeat(104)).unwrap();
         assert_eq!(kind(roomy.set(0, "x".repeat(105))), ErrorKind::TooLarge);
         roomy.unlink().unwrap();
@@ -232,8 +232,8 @@ fn a_value_is_never_torn() {
             let mut peer = Peer::builder("named::writer").arg("NAME", &name.0).start();
             peer.expect("WRITING", LONG);
             let check = || match list.get(0).unwrap() {
-                Item::Str(text) => assert!(text.bytes().all(|byte| byte == text.as_bytes()[0]), "torn"),
-                Item::Int(_) => {}
+                ShareableItem::Str(text) => assert!(text.bytes().all(|byte| byte == text.as_bytes()[0]), "torn"),
+                ShareableItem::Int(_) => {}
                 other => panic!("{other:?}"),
             };
             (0..2000 + round * 500).for_each(|_| check());

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, thread};
 
-use polyproc_ipc::{BytesDict, BytesList, BytesQueue, Fabric, Lease, List, ListItem as Item, Loan, Lock, Message, Owner, Queue, Slice, Ticket};
+use polyproc_ipc::{BytesDict, BytesList, BytesQueue, Fabric, Lease, List, Loan, Lock, Message, Owner, Packed, Queue, Slice, Ticket};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::temp::TempDir;
 
@@ -355,7 +355,7 @@ const ACTS: &[Act] = &[
     ("release", |w| drop((w.held.release(), w.free.release(), w.free.owner(), w.held.locked(), format!("{:?}", w.held)))),
     ("list, grow", |w| {
         drop((w.short.append(b"small"), w.short.append(&[1; 100]), w.short.insert(3, b"x"), w.long.append(&1), w.long.insert(700, &2)));
-        drop((w.short.extend(&[Item::from(b"a"), Item::from(&[2; 90])]), w.long.extend(&[5; 600]), w.short.repeat(2)));
+        drop((w.short.extend(&[Packed::from(b"a"), Packed::from(&[2; 90])]), w.long.extend(&[5; 600]), w.short.repeat(2)));
     }),
     ("list, read", |w| {
         drop((w.short.len(), w.short.get(5), w.short.to_vec(), w.long.to_vec(), w.long.get(-1), w.long.get(1500), format!("{:?}", w.long)));
@@ -363,7 +363,7 @@ const ACTS: &[Act] = &[
     }),
     ("list, set", |w| {
         drop((w.short.set(2, b"y"), w.short.set(3, &[3; 70]), w.long.set(1000, &1), w.long.increment(9, 1), w.long.compare_and_set(0, &0, &1)));
-        drop((w.short.set_slice(2..4, &[Item::from(b"z")]), w.long.set_slice(Slice::new(Some(0), Some(9), Some(3)), &[1, 2, 3])));
+        drop((w.short.set_slice(2..4, &[Packed::from(b"z")]), w.long.set_slice(Slice::new(Some(0), Some(9), Some(3)), &[1, 2, 3])));
     }),
     ("list, shrink", |w| {
         drop((w.short.pop(), w.short.pop_at(1), w.short.delete(0), w.short.remove(b"x"), w.long.pop(), w.long.delete(600)));

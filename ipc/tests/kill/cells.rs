@@ -1,7 +1,7 @@
 //! Values and arrays: in the directory, whole, or not at all; their chunk with the last user, whoever that was; a cell of one store is the old or the new one, and of larger changes the next
 //! one is told. And one cell of a list in a named block.
 
-use polyproc_ipc::{Array, BytesQueue, ErrorKind, Fabric, Item, LockError, ShareableList, Value};
+use polyproc_ipc::{Array, BytesQueue, ErrorKind, Fabric, LockError, ShareableItem, ShareableList, Value};
 use polyproc_testkit::helper::{Answer, Helper};
 use polyproc_testkit::step::{Point, Table};
 
@@ -307,7 +307,7 @@ fn change(table: &mut Table) {
 }
 
 fn list(table: &mut Table) {
-    let (old, new) = (Item::from("o".repeat(50)), Item::from(vec![b'n'; 47]));
+    let (old, new) = (ShareableItem::from("o".repeat(50)), ShareableItem::from(vec![b'n'; 47]));
     table.run(
         &sampled(polyproc_testkit::step::Case::new("shareable list", "set"), 400, 100).must_see(&["before", "after"]),
         || ShareableList::create(None, std::slice::from_ref(&old)).unwrap(),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use polyproc_ipc::{BytesList, BytesQueue, ErrorKind, Fabric, ListItem as Item, Slice, codec};
+use polyproc_ipc::{BytesList, BytesQueue, ErrorKind, Fabric, Packed, Slice, codec};
 use polyproc_testkit::step::{Mark, Point, Table};
 
 use crate::repair::Pair;
@@ -93,7 +93,7 @@ fn contents(list: &BytesList) -> Vec<Vec<u8>> {
 /// Adds items of these lengths by turns.
 fn fill(list: &BytesList, count: usize, lens: &[usize]) {
     let items: Vec<Vec<u8>> = (0..count).map(|id| message(id as u8, lens[id % lens.len()])).collect();
-    list.extend(&items.iter().map(Item::from).collect::<Vec<_>>()).expect("an extend of the setup");
+    list.extend(&items.iter().map(Packed::from).collect::<Vec<_>>()).expect("an extend of the setup");
 }
 
 fn empty(_: &BytesList) {}
@@ -132,7 +132,7 @@ fn long(list: &BytesList) {
 
 fn numbers(list: &BytesList) {
     let item = codec::to_vec(&5).unwrap();
-    list.append(Item { bytes: &item, codec: codec::MESSAGEPACK }).unwrap();
+    list.append(Packed { bytes: &item, codec: codec::MESSAGEPACK }).unwrap();
 }
 
 /// Items that operations put in, made before any stepping: by the trial of each row.
@@ -152,11 +152,11 @@ fn the_fourth() -> &'static Vec<u8> {
 }
 
 fn extend_three(list: &BytesList) {
-    list.extend(&[SLOT, CHUNK, SMALL].map(|len| Item::from(nine(len)))).unwrap();
+    list.extend(&[SLOT, CHUNK, SMALL].map(|len| Packed::from(nine(len)))).unwrap();
 }
 
 fn set_three(list: &BytesList, slice: impl Into<Slice>) {
-    list.set_slice(slice, &[CHUNK, SLOT, CHUNK].map(|len| Item::from(nine(len)))).unwrap();
+    list.set_slice(slice, &[CHUNK, SLOT, CHUNK].map(|len| Packed::from(nine(len)))).unwrap();
 }
 
 fn sort_down(list: &BytesList) {
