@@ -130,7 +130,15 @@ impl std::fmt::Debug for Pollable {
 
 /// The helper thread.
 mod helper {
-    use super::*;
+    use std::os::fd::AsFd as _;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError, Weak};
+    use std::time::Duration;
+
+    use super::Watch;
+    use crate::error::{Error, ErrorKind, Result};
+    use crate::shm::Nap;
+    use crate::sys;
 
     /// Who is watched, and in which process (`forks() + 1`) the thread runs; a forked child has none until it needs one.
     static WATCHED: Mutex<(u64, Vec<Weak<Watch>>)> = Mutex::new((0, Vec::new()));

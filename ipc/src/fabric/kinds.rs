@@ -21,10 +21,13 @@ pub(crate) struct Ops {
     pub(crate) quiesce: fn(&Shm, Header<'_>) -> Result<()>,
     /// A member died or leaves: the object is brought past that (repaired, so that no word of it names a chunk that the sweep is about to free), and what the member held of it is given
     /// back. Runs under the members table's lock or none, never under the directory's; may be repeated; the object may be destroyed meanwhile. None: nothing to do.
-    pub(crate) outlive: Option<fn(&Shm, Header<'_>, Owner, Parting) -> Result<()>>,
+    pub(crate) outlive: Option<Outlive>,
     /// For the checker: all the object's locks, and every chunk that it holds besides its own. Called for destroyed objects too. None: no locks and no chunks.
-    pub(crate) hold: Option<for<'a> fn(&'a Shm, Header<'a>) -> Result<Held<'a>>>,
+    pub(crate) hold: Option<Hold>,
 }
+
+pub(crate) type Outlive = fn(&Shm, Header<'_>, Owner, Parting) -> Result<()>;
+pub(crate) type Hold = for<'a> fn(&'a Shm, Header<'a>) -> Result<Held<'a>>;
 
 /// What the checker holds of an object while it looks.
 pub(crate) struct Held<'a> {
