@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use polyproc_ipc::{Acquired, BytesQueue, Condition, ConditionGuard, ErrorKind, Fabric, Lock, LockError};
 use polyproc_testkit::helper::{Answer, Helper};
-use polyproc_testkit::step::{Mark, Point, Table};
+use polyproc_testkit::step::{Case, Mark, Point, Table};
 
 use crate::repair::Pair;
-use crate::scene::{LONG, Turn, assert_in_order, case, fabric, one_dead, reshape, sweep, whole};
+use crate::scene::{LONG, Turn, assert_in_order, case, fabric, one_dead, reshape, sampled, sweep, whole};
 
 /// What a waiter says of its wait.
 const INSIDE: u8 = 10;
@@ -222,7 +222,7 @@ fn time_out(table: &mut Table) {
 fn notifying(table: &mut Table) {
     for (name, on_a_lock) in [("own lock", false), ("given lock", true)] {
         let row = table.run(
-            &case("condition", &format!("notify and release, {name}"), 900).must_see(&["owner died", "told"]),
+            &sampled(Case::new("condition", &format!("notify and release, {name}")), 1400, 60).must_see(&["owner died", "told"]),
             || State::with_waiters(on_a_lock, 2),
             |state, mark| {
                 state.join();
@@ -307,7 +307,7 @@ fn notified(table: &mut Table) {
 /// The victim sweeps a dead one that was notified: of the two that wait, one is notified, and only one.
 fn passing_on(table: &mut Table) {
     table.run(
-        &case("condition", "sweep of one that was notified", 12000).must_see(&["passed on"]),
+        &sampled(Case::new("condition", "sweep of one that was notified"), 157_000, 40).must_see(&["passed on"]),
         State::with_a_dead_one_that_was_told,
         |state, mark| {
             state.join();
@@ -406,13 +406,6 @@ fn repairs(table: &mut Table) {
         state.finish(2);
         "whole"
     });
-
-    let sweeping: &dyn Fn(&State, &Mark) = &|state, mark| {
-        state.join();
-        mark.around(|| state.fabric.sweep().unwrap());
-    };
-    let pair = Pair { name: "sweep after a sweep of one that was notified", setup: &State::with_a_dead_one_that_was_told, first: sweeping, second: sweeping };
-    pair.run(table, &["passed on"], &judge_passed_on);
 }
 
 /// What the library finds out at its first wait is found out before the stepping.
