@@ -163,7 +163,7 @@ impl Handle {
 }
 
 /// Looks for some microseconds whether it is so.
-fn spin(ready: &impl Fn() -> bool) -> bool {
+pub(crate) fn spin(ready: &impl Fn() -> bool) -> bool {
     const LOOKS: u32 = 24;
     const BEATS: u32 = 40;
     sys::can_spin()

@@ -29,10 +29,10 @@ use super::guard::Guard;
 use super::lock::LockError;
 use super::recursive::{self, Recursive};
 use super::userlock::{self, Choice, UserLock};
-use super::waiters::{self, Fate, Key, Place, Waiters};
+use super::waiters::{Fate, Key, Place, Waiters};
 use super::word::{self, Acquired};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fabric::handle::{Handle, How, gone, shared_object};
+use crate::fabric::handle::{Handle, How, gone, shared_object, spin};
 use crate::fabric::kinds::{Held, Ops, Parting};
 use crate::fabric::{Fabric, Ticket};
 use crate::objects::{HEADER, Header, Kind};
@@ -337,7 +337,7 @@ impl Condition {
 
     fn sleep(&self, place: Place<'_>, deadline: Deadline) {
         let done = || !place.still_waits() || deadline.is_over();
-        if done() || waiters::spin(done) {
+        if done() || spin(&done) {
             return;
         }
         let mut nap = Nap::new();

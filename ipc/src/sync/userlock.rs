@@ -190,3 +190,35 @@ fn given(shm: &Shm, kind: Kind, id: ObjectId) -> Result<UserLock<'_>> {
     };
     Ok(UserLock { shm, words, birth: (object.birth(), id.birth), kind })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::ErrorKind;
+    use crate::fabric::Fabric;
+    use crate::fabric::handle::{Handle, How};
+    use crate::objects::{HEADER, Kind};
+    use crate::sync::condition::Condition;
+    use crate::sync::recursive::Recursive;
+    use crate::sync::word::Acquired;
+
+    #[test]
+    fn a_recursive_lock_that_was_given_comes_back_as_deep_as_it_was() {
+        let fabric = Fabric::builder().cap(4 << 20).private().unwrap();
+        let handle = Handle::get(&fabric, Kind::RLock, How::New, HEADER + 64, |_, _| Ok(())).unwrap();
+        let me = fabric.member().unwrap();
+        let words = Recursive::at(handle.fixed::<256>().span(), HEADER).unwrap();
+        let condition = Condition::on(&fabric, &handle.lend(Kind::RLock)).unwrap();
+        for depth in 1..4 {
+            assert_eq!(condition.acquire(None).unwrap(), Acquired::Clean);
+            assert_eq!(words.depth(me), depth);
+        }
+        let mut guard = condition.lock().unwrap();
+        assert!(!guard.wait(Some(std::time::Duration::from_millis(2))).unwrap());
+        drop(guard);
+        assert_eq!(words.depth(me), 3);
+        for _ in 0..3 {
+            condition.release().unwrap();
+        }
+        assert_eq!((words.depth(me), condition.release().unwrap_err().kind()), (0, ErrorKind::NotHeld));
+    }
+}

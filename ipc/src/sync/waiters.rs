@@ -193,17 +193,6 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Looks for some microseconds whether it is so, before a first sleep.
-pub(crate) fn spin(ready: impl Fn() -> bool) -> bool {
-    const LOOKS: u32 = 24;
-    const BEATS: u32 = 40;
-    sys::can_spin()
-        && (0..LOOKS).any(|_| {
-            (0..BEATS).for_each(|_| sys::pause());
-            ready()
-        })
-}
-
 /// The list of an object. All that changes it but a [`Place`] is called under the object's lock.
 #[derive(Clone, Copy)]
 pub(crate) struct Waiters<'a> {
@@ -430,3 +419,6 @@ impl<'a> Waiters<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,9 +210,9 @@ fn abort_and_reset_wake_those_who_wait() {
                 let waiters: Vec<_> = (0..3).map(|_| scope.spawn(|| kind(barrier.wait()))).collect();
                 until_waiting(&barrier, 3);
                 if turn % 2 == 0 {
-                    barrier.abort().unwrap()
+                    barrier.abort().unwrap();
                 } else {
-                    barrier.reset().unwrap()
+                    barrier.reset().unwrap();
                 }
                 waiters.into_iter().for_each(|waiter| assert_eq!(waiter.join().unwrap(), ErrorKind::BrokenBarrier));
             });

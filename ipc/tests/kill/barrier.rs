@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use polyproc_ipc::{Barrier, BytesQueue, ErrorKind, Fabric, Result};
 use polyproc_testkit::helper::{Answer, Helper};
-use polyproc_testkit::step::{Mark, Point, Table};
+use polyproc_testkit::step::{Case, Mark, Point, Table};
 
 use crate::repair::Pair;
-use crate::scene::{LONG, Turn, assert_in_order, case, fabric, reshape, sweep, whole};
+use crate::scene::{LONG, Turn, assert_in_order, case, fabric, reshape, sampled, sweep, whole};
 
 /// What a party says.
 const INSIDE: u8 = 10;
@@ -269,7 +269,7 @@ fn abort_and_reset(table: &mut Table) {
 /// The victim sweeps a dead party.
 fn sweeping(table: &mut Table) {
     table.run(
-        &case("barrier", "sweep of a dead party", 12000).must_see(&["broken"]),
+        &sampled(Case::new("barrier", "sweep of a dead party"), 157_000, 40).must_see(&["broken"]),
         State::with_a_dead_party,
         |state, mark| {
             state.join();
@@ -384,11 +384,4 @@ fn repairs(table: &mut Table) {
         state.finish(2);
         "told"
     });
-
-    let sweeping: &dyn Fn(&State, &Mark) = &|state, mark| {
-        state.join();
-        mark.around(|| state.fabric.sweep().unwrap());
-    };
-    let pair = Pair { name: "sweep after a sweep of a dead party", setup: &State::with_a_dead_party, first: sweeping, second: sweeping };
-    pair.run(table, &["broken"], &judge_swept);
 }
