@@ -328,7 +328,7 @@ const ACTS: &[Act] = &[
         new.into_iter().for_each(|lease| drop((lease.extend(MOMENT), lease.nak(MOMENT))));
     }),
     ("nak", |w| drop(w.leases.pop().map(|lease| lease.nak(MOMENT)))),
-    ("bury", |w| drop(w.queues().iter().map(|q| q.get_lease_timeout(Some(MOMENT)).and_then(Lease::bury)).count())),
+    ("bury", |w| w.queues().iter().for_each(|q| drop(q.get_lease_timeout(Some(MOMENT)).and_then(Lease::bury)))),
     ("buried", |w| w.queues().iter().for_each(|q| drop((q.get_buried(), q.buried(), q.delayed(), q.leased())))),
     ("join", |w| w.queues().iter().for_each(|q| drop((q.join_timeout(MOMENT), q.task_done(), q.unfinished(), q.lost())))),
     ("lanes", |w| (0..9).for_each(|lane| drop((w.rich.put_to_timeout(lane, &[7; 300], MOMENT), w.rich.put_to_timeout(lane, &[7; 3000], MOMENT))))),

@@ -107,7 +107,8 @@ fn losing(table: &mut Table) {
             let scene = Scene::new(&joinable(INLINE));
             let Scene { fabric, queue } = &scene;
             let dead = Helper::fork(|line| {
-                (queue.get().unwrap(), queue.get().unwrap());
+                queue.get().unwrap();
+                queue.get().unwrap();
                 line.say(1);
                 line.await_go();
                 0

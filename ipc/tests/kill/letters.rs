@@ -142,16 +142,14 @@ pub(crate) fn judge(pair: Pair, point: &Point) -> &'static str {
     match Turn::of(point) {
         Turn::Sweep => {}
         // Either queue may be the first that is used.
-        Turn::Use => match point.number % 2 {
-            0 => {
-                put_extra(&letters);
-                assert_eq!(id_of(&queue.get().unwrap()), 101);
-            }
-            _ => {
-                assert_eq!(id_of(&queue.get().unwrap()), 101);
-                put_extra(&letters);
-            }
-        },
+        Turn::Use if point.number.is_multiple_of(2) => {
+            put_extra(&letters);
+            assert_eq!(id_of(&queue.get().unwrap()), 101);
+        }
+        Turn::Use => {
+            assert_eq!(id_of(&queue.get().unwrap()), 101);
+            put_extra(&letters);
+        }
         Turn::Reshape => drop(reshape(&queue)),
     }
     turn(&fabric, &queue, point);
