@@ -208,7 +208,7 @@ impl<'a> Arena<'a> {
             let word = self.cell(tag as usize + step)?;
             match word.load(Ordering::Relaxed) {
                 cell if cell == pack(tag, slot) => return Ok(Some(word)),
-                cell if cell & 0xFFFF_FFFF == 0 => return Ok(None),
+                cell if cell as u32 == 0 => return Ok(None),
                 _ => {}
             }
         }

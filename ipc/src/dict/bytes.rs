@@ -228,19 +228,15 @@ impl BytesDict {
 
     /// Waits until [`version`](BytesDict::version) is another than `since`, at most `time` (`None`: for ever); what it is then. [`ErrorKind::Timeout`] if nothing changes.
     pub fn wait_change(&self, since: u64, time: Option<Duration>) -> Result<u64> {
-        self.0.wait(since, time)?.ok_or_else(|| self.late("dict"))
+        let late = || Error::new(ErrorKind::Timeout, format!("dict {} did not change within the time given", self.0.handle().label()));
+        self.0.wait(since, time)?.ok_or_else(late)
     }
 
     /// Waits until a key has another version than `since` (`None`: absent), at most `time` (`None`: for ever); its value and version then, or that it is absent.
     /// [`ErrorKind::Timeout`] if it keeps the one it has.
     pub fn wait_key<'k>(&self, key: impl Into<Packed<'k>>, since: Option<u64>, time: Option<Duration>) -> Result<Option<(Message, u64)>> {
         let key = key.into();
-        self.0.wait_key(&self.0.key(key.bytes, key.codec)?, since, time)?.ok_or_else(|| self.late("key of dict"))
-    }
-
-    #[cold]
-    fn late(&self, what: &str) -> Error {
-        Error::new(ErrorKind::Timeout, format!("the {what} {} did not change within the time given", self.0.handle().label()))
+        self.0.wait_key(&self.0.key(key.bytes, key.codec)?, since, time)
     }
 
     #[inline(always)]

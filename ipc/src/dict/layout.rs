@@ -143,7 +143,7 @@ words! {
     arena = 16;
     live = 24;
     version = 32;
-    new = 40;
-    old = 48;
+    new_chunk = 40;
+    old_chunk = 48;
     place = 56;
 }

@@ -115,34 +115,30 @@ impl<'a> Locked<'a> {
     #[inline(always)]
     pub(crate) fn put(&mut self, key: &Key<'_>, value: Packed<'_>, new: Own<'a>, found: Option<Found<'a>>) -> Result<u64> {
         let w = self.w;
-        match found {
-            Some(Found { slot, entry }) => {
-                let new = if entry.is_given_as(key)? { new } else { Own::entry(w.shm, key, entry.given()?.as_deref(), value)? };
-                let word = self.arena_or_new()?.entry(slot)?;
-                let version = self.stamp(&new)?;
-                self.swing(Some(new), entry.offset, slot as u64 + 1, word);
-                self.finish()?;
-                Ok(version)
-            }
-            None => {
-                self.make_room()?;
-                let arena = self.arena_or_new()?;
-                let version = self.stamp(&new)?;
-                let slot = arena.append(w.sequence().fetch_add(1, Ordering::Relaxed))?;
-                let word = arena.entry(slot)?;
-                self.swing(Some(new), 0, slot as u64 + 1, word);
-                arena.index(key.hash as u32, slot)?;
-                self.s.live().store(self.s.live().load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-                self.finish()?;
-                Ok(version)
-            }
+        if let Some(Found { slot, entry }) = found {
+            let new = if entry.is_given_as(key)? { new } else { Own::entry(w.shm, key, entry.given()?.as_deref(), value)? };
+            let word = self.arena_there()?.entry(slot)?;
+            let version = self.stamp(&new)?;
+            self.swing(Some(new), entry.offset, slot as u64 + 1, word);
+            self.finish()?;
+            return Ok(version);
         }
+        self.make_room()?;
+        let arena = self.arena_there()?;
+        let version = self.stamp(&new)?;
+        let slot = arena.append(w.sequence().fetch_add(1, Ordering::Relaxed))?;
+        let word = arena.entry(slot)?;
+        self.swing(Some(new), 0, slot as u64 + 1, word);
+        arena.index(key.hash as u32, slot)?;
+        self.s.live().store(self.s.live().load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        self.finish()?;
+        Ok(version)
     }
 
     /// Takes an entry out.
     #[inline(always)]
     pub(crate) fn delete(&mut self, found: Found<'a>) -> Result<()> {
-        let arena = self.arena_or_new()?;
+        let arena = self.arena_there()?;
         let (word, tag) = (arena.entry(found.slot)?, found.entry.hash()? as u32);
         self.next_version();
         self.swing(None, found.entry.offset, found.slot as u64 + 1, word);
@@ -152,7 +148,7 @@ impl<'a> Locked<'a> {
         self.finish()
     }
 
-    fn arena_or_new(&self) -> Result<Arena<'a>> {
+    fn arena_there(&self) -> Result<Arena<'a>> {
         self.arena.ok_or_else(|| Error::corrupt("a dict's shard has entries and no arena"))
     }
 
@@ -220,8 +216,8 @@ fn swing(w: Words<'_>, s: Shard<'_>, me: Owner, new: Option<Own<'_>>, old: u64, 
     let new = new.map(Own::keep);
     let offset = new.map_or(0, |chunk| chunk.offset);
     // In this order, and not before an earlier intent was cleared.
-    s.new().store(offset, Ordering::Release);
-    s.old().store(old, Ordering::Release);
+    s.new_chunk().store(offset, Ordering::Release);
+    s.old_chunk().store(old, Ordering::Release);
     s.place().store(place, Ordering::Release);
     if let Some(chunk) = new {
         chunk.change(Cell::private(me), Cell::held(w.id.offset));
@@ -232,8 +228,8 @@ fn swing(w: Words<'_>, s: Shard<'_>, me: Owner, new: Option<Own<'_>>, old: u64, 
 /// Step 5.
 #[inline(always)]
 fn finish(w: Words<'_>, s: Shard<'_>, me: Owner) -> Result<()> {
-    if s.old().load(Ordering::Relaxed) != 0 {
-        w.shm.give_back(s.old(), Cell::held(w.id.offset), me)?;
+    if s.old_chunk().load(Ordering::Relaxed) != 0 {
+        w.shm.give_back(s.old_chunk(), Cell::held(w.id.offset), me)?;
     }
     s.place().store(0, Ordering::Release);
     Ok(())
@@ -266,7 +262,7 @@ pub(crate) fn purge(w: Words<'_>, s: Shard<'_>, me: Owner) -> Result<()> {
 #[cold]
 fn repair(w: Words<'_>, s: Shard<'_>, me: Owner) -> Result<()> {
     let held = Cell::held(w.id.offset);
-    let (place, new, old) = (s.place().load(Ordering::Acquire), s.new().load(Ordering::Relaxed), s.old().load(Ordering::Relaxed));
+    let (place, new, old) = (s.place().load(Ordering::Acquire), s.new_chunk().load(Ordering::Relaxed), s.old_chunk().load(Ordering::Relaxed));
     if place == 0 {
         return Ok(());
     }
@@ -282,7 +278,7 @@ fn repair(w: Words<'_>, s: Shard<'_>, me: Owner) -> Result<()> {
     };
     if now == old {
         if new != 0 {
-            w.shm.give_back(s.new(), held, me)?;
+            w.shm.give_back(s.new_chunk(), held, me)?;
         }
     } else {
         if let Some(arena) = arena.filter(|_| place != ARENA) {
@@ -293,7 +289,7 @@ fn repair(w: Words<'_>, s: Shard<'_>, me: Owner) -> Result<()> {
             }
         }
         if old != 0 {
-            w.shm.give_back(s.old(), held, me)?;
+            w.shm.give_back(s.old_chunk(), held, me)?;
         }
     }
     s.live().store(arena.map_or(Ok(0), Arena::count)? as u64, Ordering::Release);

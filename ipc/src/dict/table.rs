@@ -239,15 +239,18 @@ impl Table {
         })
     }
 
-    /// Waits until a key's version is another than `since` (none: absent); what it has then (none: it is absent), if that comes in time.
-    pub(crate) fn wait_key(&self, key: &Key<'_>, since: Option<u64>, time: Option<Duration>) -> Result<Option<Option<(Message, u64)>>> {
+    /// Waits until a key's version is another than `since` (none: absent); what it has then (none: it is absent). [`ErrorKind::Timeout`] if that does not come in time.
+    pub(crate) fn wait_key(&self, key: &Key<'_>, since: Option<u64>, time: Option<Duration>) -> Result<Option<(Message, u64)>> {
         let w = self.words();
         let seen = std::cell::Cell::new(0);
         let changed = || !w.is_here() || w.version() != seen.get();
-        self.0.handle.until(w.changes(), Deadline::after(time), changed, || {
+        let found = self.0.handle.until(w.changes(), Deadline::after(time), changed, || {
             seen.set(w.version());
             let now = self.get(key)?;
             Ok((now.as_ref().map(|(_, version)| *version) != since).then_some(now))
+        })?;
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::Timeout, format!("a key of {} {} did not change within the time given", self.0.kind.word(), self.0.handle.label()))
         })
     }
 

@@ -37,7 +37,7 @@ use crate::queue::Message;
 /// ```
 pub struct Dict<K, V> {
     bytes: BytesDict,
-    types: PhantomData<fn(K, V) -> (K, V)>,
+    types: PhantomData<fn(K) -> V>,
 }
 
 /// A value with its version: [`Dict::get_versioned`].

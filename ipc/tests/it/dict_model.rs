@@ -109,16 +109,15 @@ fn run(shards: usize, acts: Vec<Act>) {
                 changed = had.is_some();
                 assert_eq!(dict.take(&bytes_of(key)).unwrap().map(|value| value.to_vec()), had);
             }
-            Act::PopItem => match model.order.last_key_value().map(|(_, key)| *key) {
-                Some(key) => {
+            Act::PopItem => {
+                if let Some(key) = model.order.last_key_value().map(|(_, key)| *key) {
                     let (got, value) = dict.pop_item().unwrap();
                     assert_eq!((got.to_vec(), Some(value.to_vec())), (bytes_of(key), model.delete(key)));
-                }
-                None => {
+                } else {
                     changed = false;
                     assert_eq!(kind(dict.pop_item()), ErrorKind::NotFound);
                 }
-            },
+            }
             Act::Compare(key, right, size) => {
                 let version = dict.get_versioned(&bytes_of(key)).unwrap().map(|(_, version)| version);
                 let expected = if right { version } else { Some(version.unwrap_or(0) + 1) };

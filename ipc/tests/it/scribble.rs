@@ -401,7 +401,8 @@ const ACTS: &[Act] = &[
     ("dict look", |w| drop((w.dict.len(), w.dict.version(), w.dict.wait_change(0, Some(MOMENT)), w.dict.wait_key(b"number", None, Some(MOMENT))))),
     ("dict iterate", |w| {
         drop((w.dict.snapshot().map(|all| all.len()), w.dict.items().count(), w.dict.keys_reversed().count(), w.space.values().count()));
-        drop((w.dict.keys().take(3).count(), w.space.items_reversed().count()));
+        assert!(w.dict.keys().take(3).count() <= 3);
+        drop(w.space.items_reversed().last());
     }),
     ("dict copy", |w| drop((w.space.copy(), w.dict.copy().and_then(|copy| copy.update_from(&w.space))))),
     ("dict clear", |w| drop((w.space.clear(), w.space.len(), w.space.set(b"after", b"it")))),
