@@ -5,7 +5,7 @@
 //! | `queue`, `lease`, `crowd` | the meaning of queues; leases; many processes at once |
 //! | `fork` | forked children that use the fabric |
 //! | `lock` | the user's lock |
-//! | `list` | lists |
+//! | `list`, `list_model` | lists; lists against a model |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `scribble` | damaged segments: every call answers |
@@ -24,6 +24,7 @@ mod fork;
 mod last;
 mod lease;
 mod list;
+mod list_model;
 mod lock;
 mod properties;
 mod queue;
