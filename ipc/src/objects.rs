@@ -226,10 +226,15 @@ impl<'a> Directory<'a> {
     fn try_insert(&mut self, kind: Kind, name: Option<&str>, len: usize, fill: impl FnOnce(Header<'_>, Span<'_>) -> Result<()>) -> Result<ObjectId> {
         let shm = self.shm;
         let fixed = shm.segment.header();
+        // One that is too small is damage.
         let (object, span) = if let Some((link, object)) = self.reusable(kind)? {
+            let span = shm.chunk(object.offset)?.bytes(shm)?;
+            if span.len() < len {
+                return Err(Error::corrupt(format_args!("the retired {} at {:#x} has {} bytes", kind.word(), object.offset, span.len())));
+            }
             fixed.u64(at::DIRECTORY_INTENT).store(object.offset, Ordering::Release);
             link.store(object.next().load(Ordering::Relaxed), Ordering::Release);
-            (object, shm.chunk(object.offset)?.bytes(shm)?)
+            (object, span)
         } else {
             let chunk = shm.alloc(len as u64)?;
             let span = chunk.bytes(shm)?;

@@ -14,6 +14,7 @@
 //! | `named` | named blocks and the list in one, also with CPython |
 //! | `list` | lists |
 //! | `dict`, `dict_model`, `dict_storm` | dicts, sets, namespaces; against a model; between processes that are killed |
+//! | `list`, `list_model` | lists; lists against a model |
 //! | `fabric`, `elsewhere` | names and members; full file systems and other pid namespaces |
 //! | `attach`, `cap` | foreign and damaged files; growth and its limit |
 //! | `golden` | bytes that later versions must read or refuse |
@@ -44,6 +45,7 @@ mod last;
 mod lease;
 mod letters;
 mod list;
+mod list_model;
 mod lock;
 mod model;
 mod named;
