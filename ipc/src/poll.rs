@@ -9,14 +9,13 @@
 //! sleeper (50 ms at most), so that a waker killed before its wake delays it and never stops it. Knows an object only as a [`Source`].
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
 use crate::pipe::{Readiness, Waitable};
-use crate::shm::Nap;
 use crate::sys;
 
 /// What the helper needs to know of an object.

@@ -208,7 +208,7 @@ fn build(dice: &mut Dice) -> World {
     dict.increment(b"number", 1).unwrap();
     (0..20).for_each(|i| drop(dict.take(&[i, 1]).unwrap()));
     dict.set(b"large", &vec![5; 70_000]).unwrap();
-    World { dict, space, fabric, rings, chunks, bounded, leased, kept, rich, typed, leases, messages, loans, free, held, short, long, dead, ticket }
+    World { fabric, rings, chunks, bounded, leased, kept, rich, typed, dict, space, leases, messages, loans, free, held, short, long, dead, ticket }
 }
 
 /// A forked child that holds something of everything when it ends.
