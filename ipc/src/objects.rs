@@ -206,10 +206,13 @@ impl<'a> Directory<'a> {
         let retired = fixed.u64(at::RETIRED + kind as usize * 8);
         let used = retired.load(Ordering::Acquire);
         let (object, span) = if used != 0 {
-            let object = Header::at(shm, used)?;
+            let (object, span) = (Header::at(shm, used)?, shm.chunk(used)?.bytes(shm)?);
+            if span.len() < len {
+                return Err(Error::corrupt(format_args!("a retired {} at {used:#x} has {} bytes, not {len}", kind.word(), span.len())));
+            }
             fixed.u64(at::DIRECTORY_INTENT).store(used, Ordering::Release);
             retired.store(object.next().load(Ordering::Relaxed), Ordering::Release);
-            (object, shm.chunk(used)?.bytes(shm)?)
+            (object, span)
         } else {
             let chunk = shm.alloc(len as u64)?;
             let span = chunk.bytes(shm)?;
