@@ -226,7 +226,6 @@ impl<'a> Directory<'a> {
     fn try_insert(&mut self, kind: Kind, name: Option<&str>, len: usize, fill: impl FnOnce(Header<'_>, Span<'_>) -> Result<()>) -> Result<ObjectId> {
         let shm = self.shm;
         let fixed = shm.segment.header();
-        // One that is too small is damage.
         let (object, span) = if let Some((link, object)) = self.reusable(kind)? {
             let span = shm.chunk(object.offset)?.bytes(shm)?;
             if span.len() < len {
