@@ -276,7 +276,9 @@ fn a_storm_with_kills() {
             }
             peers[victim] = start(STORMERS + kills);
         }
-        peers.iter_mut().for_each(|peer| drop(peer.kill()));
+        for peer in &mut peers {
+            peer.kill();
+        }
         fabric.sweep().unwrap();
         let report = whole(&fabric);
         assert_eq!((report.private_chunks, report.unswept, report.unswept_chunks), (0, 0, 0));
