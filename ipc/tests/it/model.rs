@@ -219,8 +219,8 @@ proptest! {
             }
             whole(&fabric);
             drop(leases);
-            drop(queue);
-            drop(letters);
+            queue.destroy().unwrap();
+            letters.destroy().unwrap();
             let report = whole(&fabric);
             assert_eq!((report.objects, report.private_chunks), (0, 0));
         });

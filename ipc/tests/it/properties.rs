@@ -264,7 +264,7 @@ proptest! {
             assert!(queue.is_empty());
             let report = whole(&fabric);
             assert_eq!(report.private_chunks, 0);
-            drop(queue);
+            queue.destroy().unwrap();
             assert_eq!(whole(&fabric).objects, 0);
         });
     }
