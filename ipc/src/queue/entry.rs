@@ -30,14 +30,13 @@
 //!
 //! **Linking** a new entry: linking := entry; cell PRIVATE -> HELD; next := first; first := entry, the commit; linking := none.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::layout::{Mark, Words};
 use super::ring::{INLINE, Ring};
 use crate::error::{Error, Result};
 use crate::heap::cell::Cell;
 use crate::shm::layout::UNIT;
 use crate::shm::{Owner, Span};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const BYTES: usize = 80;
 const SIZE: usize = BYTES + INLINE;

@@ -8,7 +8,6 @@
 //! **A getter that is gone** (killed, or left the fabric) leaves its tally: losing := {entry, lost after}; state := FREE, the commit; lost := after; losing := none. So `join` never waits for the dead, and
 //! `lost` says how many items were never said to be done.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::BytesQueue;
@@ -17,6 +16,7 @@ use super::get::{self, Getter};
 use super::layout::Words;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shm::{Deadline, Owner};
+use crate::sync::atomic::{Ordering, fence};
 use crate::sync::wait;
 
 impl BytesQueue {
@@ -112,7 +112,7 @@ pub(crate) fn unfinished(w: Words<'_>) -> Result<usize> {
 /// After something was done with: who joins is woken, if that was all.
 pub(crate) fn tell(w: Words<'_>) {
     if w.is_joinable() {
-        std::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if unfinished(w).is_ok_and(|count| count == 0) {
             wait::wake(w.done(), u32::MAX);
         }

@@ -244,9 +244,12 @@ impl Pinned {
     }
 }
 
+/// What [`low_half`] answers.
+pub(crate) type Half = AtomicU32;
+
 /// The futex half (low 32 bits) of a 64-bit word.
 #[inline(always)]
-pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU32 {
+pub(crate) fn low_half(word: &AtomicU64) -> &Half {
     let at = word.as_ptr().cast::<u32>();
     let at = if cfg!(target_endian = "little") { at } else { at.wrapping_add(1) };
     // SAFETY: inside the 8-byte word, 4-aligned, lives as long as it; both views are atomic. The two sizes are mixed only in that the kernel

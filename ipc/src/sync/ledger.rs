@@ -9,9 +9,10 @@
 //! that the repair of its lock makes anew. A slot gets another process only after every object was brought past the death of the last one (`kinds.rs`), so an entry is always that of
 //! the process that has the slot. Knows nothing of what is held.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
+use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::error::{Error, Result};
 use crate::fabric::handle::Handle;
 use crate::shm::layout::SLOTS;

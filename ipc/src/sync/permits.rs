@@ -24,8 +24,7 @@
 //! **Repair**: with a goal, the settling is gone on with (how much is missing is derived from total and ledger each time, so it may be repeated); then free is computed anew. Killed before a commit:
 //! nothing happened. Killed after an acquire's: the dead one holds the permits, and they come back. Killed before a wake: sleepers nap at most 50 ms.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
+use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::guard::Guard;
 use super::ledger::{self, Ledger, damaged};
 use super::wait;

@@ -37,13 +37,13 @@
 //! anew. (An heir that gave up meanwhile is FREE with its old sequence, one that was notified and went on is FREE with the next.)
 //! **Linking**: linking := entry; cell PRIVATE -> HELD; next := first; first := entry, the commit; linking := none.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::atomic::{AtomicU64, Ordering};
 use crate::error::{Error, Result};
 use crate::heap::cell::Cell;
 use crate::shm::layout::UNIT;
-use crate::shm::view::low_half;
+use crate::shm::view::{Half, low_half};
 use crate::shm::{Fixed, Owner, Shm, Span};
 use crate::sys;
 
@@ -151,7 +151,7 @@ impl<'a> Place<'a> {
     }
 
     /// For somebody who sleeps elsewhere: none if something has happened, else the futex to sleep on and what it must say.
-    pub(crate) fn arm(self) -> Option<(&'a AtomicU32, u32)> {
+    pub(crate) fn arm(self) -> Option<(&'a Half, u32)> {
         self.still_waits().then(|| (low_half(self.entry.state()), self.waiting as u32))
     }
 

@@ -16,8 +16,8 @@
 //! Killed before a store: nothing happened. Killed after the release and before its wake: sleepers nap at most 50 ms. Who acquired
 //! after a sleep keeps SLEEPERS set, so that those who sleep on are not forgotten by the next release.
 
-use super::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::shm::view::low_half;
+use super::atomic::{AtomicU64, Ordering};
+use crate::shm::view::{Half, low_half};
 use crate::shm::{Deadline, Nap, Owner, Shm};
 use crate::sys;
 
@@ -85,7 +85,7 @@ pub(crate) fn release_own(word: &AtomicU64, me: Owner) -> bool {
 }
 
 /// For a sleeper that will not take the lock itself but tell somebody: none if it could be had now, else what to sleep on.
-pub(crate) fn arm<'a>(shm: &Shm, word: &'a AtomicU64) -> Option<(&'a AtomicU32, u32)> {
+pub(crate) fn arm<'a>(shm: &Shm, word: &'a AtomicU64) -> Option<(&'a Half, u32)> {
     let mut now = word.load(Ordering::Relaxed);
     loop {
         if is_free(now) || !shm.alive(owner(now)) {

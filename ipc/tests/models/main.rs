@@ -33,4 +33,6 @@ mod two_sides;
 mod waiting;
 mod world;
 
+use fabric::Fabric;
+use queue::Message;
 use world::{fabric, objects};

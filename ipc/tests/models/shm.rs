@@ -20,6 +20,9 @@ impl Owner {
     pub(crate) fn of_process(number: usize) -> Owner {
         Owner(1 << 32 | (number as u64 + 1))
     }
+    pub(crate) fn slot(self) -> usize {
+        (self.0 as u32 as usize).wrapping_sub(1)
+    }
     pub(crate) fn process(self) -> Option<usize> {
         (self.0 >> 32 == 1).then(|| (self.0 as u32 as usize) - 1)
     }
@@ -50,6 +53,10 @@ impl Shm {
 
     pub(crate) fn me(&self) -> Result<Owner> {
         Ok(kernel::me())
+    }
+
+    pub(crate) fn member_in(&self, slot: usize) -> Option<Owner> {
+        Some(Owner::of_process(slot))
     }
 
     pub(crate) fn alive(&self, owner: Owner) -> bool {
@@ -83,6 +90,9 @@ impl Deadline {
     pub(crate) fn after(_time: Option<Duration>) -> Deadline {
         Deadline::Never
     }
+    pub(crate) fn is_over(self) -> bool {
+        false
+    }
     pub(crate) fn left(self, most: Duration) -> Option<Duration> {
         Some(most)
     }
@@ -99,11 +109,18 @@ impl Nap {
     }
 }
 
+pub(crate) mod layout {
+    pub(crate) const UNIT: u64 = 4096;
+    pub(crate) const SLOTS: usize = 8;
+}
+
 pub(crate) mod view {
     use crate::atomic::AtomicU64;
 
     /// The kernel of the model knows which half of a 64-bit word is the futex.
-    pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU64 {
+    pub(crate) type Half = AtomicU64;
+
+    pub(crate) fn low_half(word: &AtomicU64) -> &Half {
         word
     }
 }
@@ -122,6 +139,15 @@ impl Segment {
 
     fn word(&self, at: u64) -> &AtomicU64 {
         self.words.get(&at).unwrap_or_else(|| panic!("the model has no word at {at:#x}"))
+    }
+
+    /// What bounds a walk.
+    pub(crate) fn units(&self) -> u64 {
+        16
+    }
+
+    pub(crate) fn units_in_file(&self) -> u64 {
+        16
     }
 
     pub(crate) fn span(&self, offset: u64, len: u64) -> Result<Span<'_>> {
@@ -157,6 +183,20 @@ impl<'a> Span<'a> {
         Ok(self.segment.word(self.check(at, 8)?))
     }
 
+    pub(crate) fn part(self, at: usize, len: usize) -> Result<Span<'a>> {
+        Ok(Span { segment: self.segment, start: self.check(at, len)?, len })
+    }
+
+    pub(crate) fn fixed<const N: usize>(self) -> Result<Fixed<'a, N>> {
+        Ok(Fixed { segment: self.segment, start: self.check(0, N)? })
+    }
+
+    pub(crate) fn copy_from(self, at: usize, other: Span<'_>, from: usize, len: usize) -> Result<()> {
+        let mut bytes = vec![0; len];
+        other.read(from, &mut bytes)?;
+        self.write(at, &bytes)
+    }
+
     pub(crate) fn write(self, at: usize, from: &[u8]) -> Result<()> {
         let place = self.check(at, from.len())?;
         for (number, bytes) in (0..).zip(from.chunks(8)) {
@@ -181,6 +221,10 @@ pub(crate) struct Fixed<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> Fixed<'a, N> {
+    pub(crate) fn span(self) -> Span<'a> {
+        Span { segment: self.segment, start: self.start, len: N }
+    }
+
     pub(crate) fn u64(self, at: usize) -> &'a AtomicU64 {
         self.segment.word(self.start + at as u64)
     }

@@ -6,5 +6,7 @@ pub(crate) use crate::atomic;
 pub(crate) mod guard;
 #[path = "../../src/sync/wait.rs"]
 pub(crate) mod wait;
+#[path = "../../src/sync/waiters.rs"]
+pub(crate) mod waiters;
 #[path = "../../src/sync/word.rs"]
 pub(crate) mod word;

@@ -6,6 +6,11 @@ pub(crate) fn futex_wake(word: &impl Futex, count: u32) -> usize {
     kernel::wake(word, count)
 }
 
+/// No time passes in a model.
+pub(crate) fn now() -> u64 {
+    1
+}
+
 pub(crate) fn pause() {
     loom::thread::yield_now();
 }

@@ -7,14 +7,15 @@ use std::time::Duration;
 use crate::atomic::Ordering;
 use crate::error::ErrorKind;
 use crate::fabric::Fabric;
+use crate::fabric::handle::Handle;
 use crate::heap::cell::Cell;
-use crate::heap::{APART, CAPACITY, CHUNKS, FIRST};
+use crate::heap::{CAPACITY, ENTRIES, RINGS, place};
 use crate::kernel::{allow_naps, model, process, victim};
 use crate::objects::ObjectId;
 use crate::queue::get::{self, Getter};
-use crate::queue::layout::Words;
-use crate::queue::put;
+use crate::queue::layout::{JOINABLE, Words};
 use crate::queue::ring::Payload;
+use crate::queue::{BytesQueue, joined, lease, put};
 use crate::shm::{Segment, Shm};
 use crate::sync::wait;
 
@@ -22,30 +23,36 @@ use crate::sync::wait;
 const AT: u64 = 0x100;
 const ID: ObjectId = ObjectId { offset: AT, birth: 7 };
 
-struct Scene {
-    shm: Shm,
-}
+struct Scene(BytesQueue);
 
 impl Scene {
-    /// An empty queue without a ring, and four free chunks for rings.
+    /// An empty queue without a ring or an entry, and free chunks for four rings.
     fn new() -> Arc<Scene> {
-        let object = [24_u64, 192, 200, 208].into_iter().chain((256..=312).step_by(8)).chain((384..=472).step_by(8)).map(|at| AT + at);
-        let chunks = (0..CHUNKS).flat_map(|number| {
-            let start = FIRST + number * APART;
-            [start - 8, start, start + 8, start + 128, start + 256].into_iter().chain((start + 384..start + CAPACITY).step_by(8))
-        });
-        let scene = Scene { shm: Shm::new(Segment::with(object.chain(chunks), [AT + 512, AT + 576])) };
+        Scene::with(0, 0)
+    }
+
+    /// The same with chunks for entries too, and with bits of the aside word.
+    fn with(entries: u64, aside: u64) -> Arc<Scene> {
+        let words = |from: u64, to: u64| (from..=to).step_by(8);
+        let object = [24].into_iter().chain(words(192, 248)).chain(words(256, 344)).chain(words(384, 560)).map(|at| AT + at);
+        let rings = (0..RINGS)
+            .map(place)
+            .flat_map(move |start| [start - 8, start, start + 8, start + 128, start + 256].into_iter().chain(words(start + 384, start + CAPACITY - 8)));
+        let entries = (RINGS..RINGS + ENTRIES.min(entries)).map(place).flat_map(move |start| words(start - 8, start + 80));
+        let segment = Segment::with(object.chain(rings).chain(entries), [AT + 576, AT + 640, AT + 704]);
+        let scene = Scene(BytesQueue(Handle { id: ID, shm: Shm::new(segment) }));
         scene.words().birth().store(ID.birth, Ordering::Relaxed);
+        scene.words().aside().store(aside, Ordering::Relaxed);
         Arc::new(scene)
     }
 
     fn words(&self) -> Words<'_> {
-        Words::of(&self.shm, ID).expect("the queue's words")
+        self.0.words()
     }
 
     /// As `BytesQueue::put_as`. False: the queue was destroyed.
     fn put(&self, value: u64) -> bool {
-        match put::put(self.words(), &[Payload::Inline(&value.to_le_bytes())], 0) {
+        match put::put(self.words(), 0, &[Payload::Inline(&value.to_le_bytes())], 0) {
             Ok(count) => {
                 assert_eq!(count, 1, "an unbounded queue takes what it is given");
                 wait::wake(self.words().data(), 1);
@@ -84,9 +91,10 @@ impl Scene {
     /// Nothing is left: no ring, no chunk but what `sweep` would give back.
     fn assert_ended(&self) {
         let w = self.words();
-        assert_eq!((w.head_ring().load(Ordering::Acquire), w.tail_ring().load(Ordering::Acquire)), (0, 0), "a ring is left in a queue that has ended");
-        for number in 0..CHUNKS {
-            let cell = self.shm.chunk(FIRST + number * APART).expect("a chunk").cell.load(Ordering::Acquire);
+        let lane = w.lane(0).expect("the first lane");
+        assert_eq!((lane.head_ring().load(Ordering::Acquire), lane.tail_ring().load(Ordering::Acquire)), (0, 0), "a ring is left in a queue that has ended");
+        for number in 0..RINGS {
+            let cell = w.shm.chunk(place(number)).expect("a chunk").cell.load(Ordering::Acquire);
             assert_ne!(cell, Cell::held(AT).0, "the queue that has ended holds a chunk");
         }
     }
