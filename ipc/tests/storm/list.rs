@@ -1,0 +1,108 @@
+//! A list: numbers that are put in once, at the end, in front and in the middle, one or several, and taken out once, from anywhere.
+
+use polyproc_ipc::{BytesList, ErrorKind, Fabric, ListItem};
+
+use crate::fates::{Fates, PUT, TAKE};
+use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
+use crate::ledger::{Act, Dice, Page};
+
+const NAME: &str = "list";
+/// More than stand in one block.
+const ENOUGH: u64 = 600;
+/// Items of so many bytes stand in the list itself.
+const INLINE: usize = 7;
+
+#[derive(Default)]
+pub(crate) struct Items(Fates);
+
+impl Items {
+    pub(crate) fn new(fabric: &Fabric) -> Items {
+        BytesList::create(fabric, NAME).expect("a list");
+        Items::default()
+    }
+}
+
+/// Every second item is short.
+fn item(id: u64) -> Vec<u8> {
+    if id.is_multiple_of(2) { id.to_le_bytes()[..INLINE].to_vec() } else { message(id) }
+}
+
+fn id(item: &[u8]) -> u64 {
+    if item.len() > INLINE {
+        return id_of(item);
+    }
+    let mut bytes = first_id(NAME, 0).to_le_bytes();
+    bytes[..INLINE].copy_from_slice(item);
+    u64::from_le_bytes(bytes)
+}
+
+impl Kind for Items {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn worker(&self, fabric: &Fabric, serial: u64) -> Box<dyn Worker> {
+        Box::new(User { list: BytesList::open(fabric, NAME).expect("the list"), next: first_id(NAME, serial) })
+    }
+
+    fn enter(&mut self, acts: &[Act]) {
+        acts.iter().for_each(|act| self.0.enter(act));
+    }
+
+    fn verdict(&mut self, fabric: &Fabric) -> String {
+        let left = BytesList::open(fabric, NAME).and_then(|list| list.to_vec()).expect("all items");
+        left.iter().for_each(|item| self.0.end(id(item)));
+        format!("{}, {} of them left at the end", self.0.verdict(NAME), left.len())
+    }
+}
+
+struct User {
+    list: BytesList,
+    next: u64,
+}
+
+impl Worker for User {
+    fn step(&mut self, dice: &mut Dice, ledger: &mut Page<'_>) {
+        let len = self.list.len().expect("its length") as u64;
+        match dice.below(30) {
+            // All are moved, and none comes or goes.
+            0 => drop(unless(self.list.reverse(), &[ErrorKind::OutOfMemory])),
+            1 => drop(unless(self.list.get(dice.below(len) as i64), &[ErrorKind::InvalidArgument]).map(|item| id(&item))),
+            _ if len < dice.below(2 * ENOUGH) => self.put(len, dice, ledger),
+            _ => self.take(len, dice, ledger),
+        }
+    }
+}
+
+impl User {
+    fn put(&mut self, len: u64, dice: &mut Dice, ledger: &mut Page<'_>) {
+        let count = if dice.below(4) == 0 { 1 + dice.below(40) } else { 1 };
+        let first = self.next;
+        self.next += count;
+        let bytes: Vec<Vec<u8>> = (first..self.next).map(item).collect();
+        let items: Vec<ListItem<'_>> = bytes.iter().map(ListItem::from).collect();
+        let at = dice.below(len + 1) as i64;
+        ledger.intend(PUT, first, count);
+        let put = match dice.below(3) {
+            0 if count == 1 => self.list.append(items[0]),
+            1 if count == 1 => self.list.insert(at, items[0]),
+            0 => self.list.extend(&items),
+            _ => self.list.set_slice(at..at, &items),
+        };
+        ledger.done(if unless(put, &[ErrorKind::OutOfMemory]).is_some() { count } else { 0 });
+    }
+
+    fn take(&mut self, len: u64, dice: &mut Dice, ledger: &mut Page<'_>) {
+        ledger.intend(TAKE, 1, 0);
+        let taken = match dice.below(3) {
+            0 => self.list.pop(),
+            1 => self.list.pop_at(0),
+            _ => self.list.pop_at(dice.below(len) as i64),
+        };
+        // Others take too: it may be shorter by now.
+        if let Some(taken) = unless(taken, &[ErrorKind::InvalidArgument, ErrorKind::OutOfMemory]) {
+            ledger.note(id(&taken));
+        }
+        ledger.done(0);
+    }
+}
