@@ -51,7 +51,9 @@ impl Kind for Buffer {
     }
 
     fn enter(&mut self, acts: &[Act]) {
-        acts.iter().for_each(|act| self.items.enter(act));
+        for act in acts {
+            self.items.enter(act);
+        }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {

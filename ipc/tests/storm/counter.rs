@@ -74,7 +74,9 @@ impl Kind for Counter {
     }
 
     fn enter(&mut self, acts: &[Act]) {
-        acts.iter().for_each(|act| self.increments.enter(act));
+        for act in acts {
+            self.increments.enter(act);
+        }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {

@@ -40,7 +40,9 @@ impl Kind for Jobs {
     }
 
     fn enter(&mut self, acts: &[Act]) {
-        acts.iter().for_each(|act| self.0.enter(act));
+        for act in acts {
+            self.0.enter(act);
+        }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {

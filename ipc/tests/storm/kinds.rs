@@ -32,7 +32,8 @@ pub(crate) trait Worker {
     fn step(&mut self, dice: &mut Dice, ledger: &mut Page<'_>);
 }
 
-/// **All kinds**; a new one is a line here. Those whose name contains `POLYPROC_STORM_ONLY`, if that is set.
+/// **All kinds**; a new one is a line here. If `POLYPROC_STORM_ONLY` is set: those whose name contains it, and who sweeps,
+/// for a table full of the dead lets nobody in.
 pub(crate) fn all(fabric: &Fabric, dir: &Path) -> Vec<Box<dyn Kind>> {
     let mut all: Vec<Box<dyn Kind>> = vec![
         Box::new(crate::counter::Counter::new(fabric, dir)),
@@ -55,7 +56,7 @@ pub(crate) fn all(fabric: &Fabric, dir: &Path) -> Vec<Box<dyn Kind>> {
         Box::new(crate::names::Names),
     ];
     let only = std::env::var("POLYPROC_STORM_ONLY").unwrap_or_default();
-    all.retain(|kind| only.split(',').any(|only| kind.name().contains(only)));
+    all.retain(|kind| kind.name() == crate::members::NAME || only.split(',').any(|only| kind.name().contains(only)));
     all
 }
 

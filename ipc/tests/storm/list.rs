@@ -46,12 +46,16 @@ impl Kind for Items {
     }
 
     fn enter(&mut self, acts: &[Act]) {
-        acts.iter().for_each(|act| self.0.enter(act));
+        for act in acts {
+            self.0.enter(act);
+        }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {
         let left = BytesList::open(fabric, NAME).and_then(|list| list.to_vec()).expect("all items");
-        left.iter().for_each(|item| self.0.end(id(item)));
+        for item in &left {
+            self.0.end(id(item));
+        }
         format!("{}, {} of them left at the end", self.0.verdict(NAME), left.len())
     }
 }

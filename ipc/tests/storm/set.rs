@@ -34,14 +34,18 @@ impl Kind for Elements {
     }
 
     fn enter(&mut self, acts: &[Act]) {
-        acts.iter().for_each(|act| self.0.enter(act));
+        for act in acts {
+            self.0.enter(act);
+        }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {
         let set = BytesSet::open(fabric, NAME).expect("the set");
         let left = set.snapshot().expect("all elements");
         assert_eq!(left.len(), set.len(), "the set says it has another number of elements");
-        left.iter().for_each(|element| self.0.end(id_of(element)));
+        for element in &left {
+            self.0.end(id_of(element));
+        }
         format!("{}, {} of them left at the end", self.0.verdict(NAME), left.len())
     }
 }
