@@ -1,4 +1,6 @@
 //! What became of numbered things, each of which is put once and ends once: the ledger that queues, lists, sets and buffers share.
+//!
+//! Where things end by name only (`END`), nothing may be missing at all. One `TAKE` that was killed may hide another thing's loss, so each kind that takes is there a second time without.
 
 use std::collections::HashMap;
 

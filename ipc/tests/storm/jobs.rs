@@ -10,65 +10,74 @@ use crate::fates::{END, Fates, PUT, TAKE};
 use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
 use crate::ledger::{Act, Dice, Page};
 
-const NAME: &str = "jobs";
-const LETTERS: &str = "dead letters";
 const LANES: usize = 3;
 const MOST: u32 = 6;
 const CAPACITY: usize = 60;
 const MOMENT: Duration = Duration::from_millis(2);
 
-#[derive(Default)]
-pub(crate) struct Jobs(Fates);
+pub(crate) struct Jobs {
+    name: &'static str,
+    /// Messages are also got for good, not only on leases.
+    plain: bool,
+    messages: Fates,
+}
+
+/// The queue, and the one for its dead letters.
+fn names(of: &str) -> [String; 2] {
+    [of.to_owned(), format!("{of}, dead letters")]
+}
 
 impl Jobs {
-    pub(crate) fn new(fabric: &Fabric) -> Jobs {
-        let letters = BytesQueue::create(fabric, LETTERS, 0).expect("a queue");
+    pub(crate) fn new(fabric: &Fabric, name: &'static str, plain: bool) -> Jobs {
+        let [own, letters] = names(name);
+        let letters = BytesQueue::create(fabric, &letters, 0).expect("a queue");
         let jobs = BytesQueue::builder().capacity(CAPACITY).lanes(LANES).joinable().max_deliveries(MOST).dead_letters(&letters);
-        jobs.create(fabric, NAME).expect("a queue");
-        Jobs::default()
+        jobs.create(fabric, &own).expect("a queue");
+        Jobs { name, plain, messages: Fates::default() }
     }
 }
 
 impl Kind for Jobs {
     fn name(&self) -> &'static str {
-        "lanes, jobs and dead letters"
+        self.name
     }
 
     fn worker(&self, fabric: &Fabric, serial: u64) -> Box<dyn Worker> {
-        let [jobs, letters] = [NAME, LETTERS].map(|name| BytesQueue::open(fabric, name).expect("the queue"));
-        Box::new(User { jobs, letters, next: first_id(self.name(), serial) })
+        let [jobs, letters] = names(self.name).map(|name| BytesQueue::open(fabric, &name).expect("the queue"));
+        Box::new(User { plain: self.plain, jobs, letters, next: first_id(self.name(), serial) })
     }
 
     fn enter(&mut self, acts: &[Act]) {
         for act in acts {
-            self.0.enter(act);
+            self.messages.enter(act);
         }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {
-        let [jobs, letters] = [NAME, LETTERS].map(|name| BytesQueue::open(fabric, name).expect("the queue"));
+        let [jobs, letters] = names(self.name).map(|name| BytesQueue::open(fabric, &name).expect("the queue"));
         let mut left = 0;
         while jobs.len() + jobs.delayed() > 0 {
-            self.0.end(id_of(&jobs.get_timeout(LONG).expect("a message that is there, or comes back")));
+            self.messages.end(id_of(&jobs.get_timeout(LONG).expect("a message that is there, or comes back")));
             jobs.task_done().expect("it is done");
             left += 1;
         }
         assert_eq!((jobs.leased(), jobs.unfinished().expect("a number")), (0, 0), "something is unfinished though all is done or lost");
         jobs.join_timeout(LONG).expect("nothing to wait for");
         while let Some(message) = unless(jobs.get_buried(), &[ErrorKind::Empty]) {
-            self.0.end(id_of(&message));
+            self.messages.end(id_of(&message));
         }
         let mut dead = 0;
         while let Some(letter) = unless(letters.try_get(), &[ErrorKind::Empty]) {
             assert!(letter.dead_letter().is_some());
-            self.0.end(id_of(&letter));
+            self.messages.end(id_of(&letter));
             dead += 1;
         }
-        format!("{}; at the end {left} jobs and {dead} dead letters; {} gets were never said to be done", self.0.verdict(NAME), jobs.lost())
+        format!("{}; at the end {left} jobs and {dead} dead letters; {} gets were never said to be done", self.messages.verdict(self.name), jobs.lost())
     }
 }
 
 struct User {
+    plain: bool,
     jobs: BytesQueue,
     letters: BytesQueue,
     next: u64,
@@ -78,13 +87,16 @@ impl Worker for User {
     fn step(&mut self, dice: &mut Dice, ledger: &mut Page<'_>) {
         match dice.below(10) {
             0..4 => self.put(dice, ledger),
-            4..6 => {
+            4..6 if self.plain => {
                 if User::take(&self.jobs, ledger) {
                     self.jobs.task_done().expect("what was got is done");
                 }
             }
             6 if self.letters.len() > 20 => {
-                User::take(&self.letters, ledger);
+                let Some(letter) = unless(self.letters.get_lease_timeout(Some(MOMENT)), &[ErrorKind::Timeout, ErrorKind::OutOfMemory]) else { return };
+                ledger.intend(END, id_of(&letter), 0);
+                letter.ack().expect("an acknowledgement");
+                ledger.done(1);
             }
             _ => self.lease(dice, ledger),
         }

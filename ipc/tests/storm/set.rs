@@ -6,47 +6,51 @@ use crate::fates::{END, Fates, PUT, TAKE};
 use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
 use crate::ledger::{Act, Dice, Page};
 
-const NAME: &str = "set";
 const ENOUGH: u64 = 80;
 
-#[derive(Default)]
-pub(crate) struct Elements(Fates);
+pub(crate) struct Elements {
+    name: &'static str,
+    /// Elements are taken out by what they are, so that every one can be accounted for; else also whichever comes first.
+    by_name: bool,
+    elements: Fates,
+}
 
 impl Elements {
-    pub(crate) fn new(fabric: &Fabric) -> Elements {
-        BytesSet::create(fabric, NAME).expect("a set");
-        Elements::default()
+    pub(crate) fn new(fabric: &Fabric, name: &'static str, by_name: bool) -> Elements {
+        BytesSet::create(fabric, name).expect("a set");
+        Elements { name, by_name, elements: Fates::default() }
     }
 }
 
 struct User {
+    by_name: bool,
     set: BytesSet,
     next: u64,
 }
 
 impl Kind for Elements {
     fn name(&self) -> &'static str {
-        "set"
+        self.name
     }
 
     fn worker(&self, fabric: &Fabric, serial: u64) -> Box<dyn Worker> {
-        Box::new(User { set: BytesSet::open(fabric, NAME).expect("the set"), next: first_id(self.name(), serial) })
+        Box::new(User { by_name: self.by_name, set: BytesSet::open(fabric, self.name).expect("the set"), next: first_id(self.name(), serial) })
     }
 
     fn enter(&mut self, acts: &[Act]) {
         for act in acts {
-            self.0.enter(act);
+            self.elements.enter(act);
         }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {
-        let set = BytesSet::open(fabric, NAME).expect("the set");
+        let set = BytesSet::open(fabric, self.name).expect("the set");
         let left = set.snapshot().expect("all elements");
         assert_eq!(left.len(), set.len(), "the set says it has another number of elements");
         for element in &left {
-            self.0.end(id_of(element));
+            self.elements.end(id_of(element));
         }
-        format!("{}, {} of them left at the end", self.0.verdict(NAME), left.len())
+        format!("{}, {} of them left at the end", self.elements.verdict(self.name), left.len())
     }
 }
 
@@ -59,7 +63,7 @@ impl Worker for User {
             let added = unless(self.set.add(&message(self.next)), &short);
             assert_ne!(added, Some(false), "{:#x} was there before it was added", self.next);
             ledger.done(u64::from(added.is_some()));
-        } else if dice.below(2) == 0 {
+        } else if !self.by_name && dice.below(2) == 0 {
             ledger.intend(TAKE, 1, 0);
             if let Some(element) = unless(self.set.pop(), &[ErrorKind::NotFound, ErrorKind::OutOfMemory]) {
                 ledger.note(id_of(&element));
