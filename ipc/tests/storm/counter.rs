@@ -1,6 +1,4 @@
 //! A lock around a counter that is written in two places, one after the other: whoever dies between the two leaves it torn, and the next owner is told and repairs it.
-//!
-//! Every value is made by one worker: done twice would mean that two held the lock at once, done by nobody that an increment was lost.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -8,20 +6,18 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use polyproc_ipc::{Fabric, Lock, LockError, LockGuard};
+use polyproc_ipc::{Fabric, Lock};
 
 use crate::LONG;
+use crate::increments::{ADD, Increments, held};
 use crate::kinds::{Kind, Worker};
 use crate::ledger::{Act, Dice, Page};
 
 const NAME: &str = "counter";
-const ADD: u8 = 1;
 
 pub(crate) struct Counter {
     path: PathBuf,
-    /// By value: how many made it, and how many died while they may have made it.
-    values: Vec<(u32, u32)>,
-    told: u64,
+    increments: Increments,
 }
 
 /// The two places.
@@ -52,15 +48,6 @@ impl Both {
     }
 }
 
-/// The lock, and whether its last owner died with it.
-fn held(lock: &Lock) -> (LockGuard<'_>, bool) {
-    match lock.lock_timeout(LONG) {
-        Ok(guard) => (guard, false),
-        Err(LockError::OwnerDied(guard)) => (guard, true),
-        Err(LockError::Failed(error)) => panic!("the lock cannot be had: {error:?}"),
-    }
-}
-
 impl Counter {
     pub(crate) fn new(fabric: &Fabric, dir: &Path) -> Counter {
         Lock::create(fabric, NAME).expect("a lock");
@@ -68,7 +55,7 @@ impl Counter {
         let both = Both::open(&path);
         both.set(0, 0);
         both.set(1, 0);
-        Counter { path, values: Vec::new(), told: 0 }
+        Counter { path, increments: Increments::default() }
     }
 }
 
@@ -88,36 +75,21 @@ impl Kind for Counter {
 
     fn enter(&mut self, acts: &[Act]) {
         for act in acts {
-            let value = act.a as usize;
-            if self.values.len() <= value {
-                self.values.resize(value + 1, (0, 0));
-            }
-            let (done, perhaps) = &mut self.values[value];
-            if act.done.is_some() {
-                *done += 1;
-            } else {
-                *perhaps += 1;
-            }
-            self.told += act.b;
+            self.increments.enter(act);
         }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {
         let lock = Lock::open(fabric, NAME).expect("the lock");
-        let (_guard, told) = held(&lock);
+        let (_guard, told) = held(lock.lock_timeout(LONG));
         let last = Both::open(&self.path).settle(told);
-        for (value, &(done, perhaps)) in self.values.iter().enumerate().skip(1) {
-            let good = if value as u64 > last { done == 0 } else { done == 1 || done == 0 && perhaps > 0 };
-            assert!(good, "{value} of {last} was made {done} times, and perhaps {perhaps} times more");
-        }
-        assert!(last < self.values.len() as u64, "the counter says {last}, and nobody wrote that down");
-        format!("{last} increments, {} times told of a death", self.told)
+        self.increments.verdict(last)
     }
 }
 
 impl Worker for Adder {
     fn step(&mut self, dice: &mut Dice, ledger: &mut Page<'_>) {
-        let (_guard, told) = held(&self.lock);
+        let (_guard, told) = held(self.lock.lock_timeout(LONG));
         let next = self.both.settle(told) + 1;
         ledger.intend(ADD, next, u64::from(told));
         self.both.set(0, next);

@@ -32,19 +32,34 @@ pub(crate) trait Worker {
     fn step(&mut self, dice: &mut Dice, ledger: &mut Page<'_>);
 }
 
-/// **All kinds**; a new one is a line here. Those whose name contains `POLYPROC_STORM_ONLY`, if that is set.
+/// **All kinds**; a new one is a line here. If `POLYPROC_STORM_ONLY` is set: those whose name contains it, and who sweeps,
+/// for a table full of the dead lets nobody in.
 pub(crate) fn all(fabric: &Fabric, dir: &Path) -> Vec<Box<dyn Kind>> {
     let mut all: Vec<Box<dyn Kind>> = vec![
         Box::new(crate::counter::Counter::new(fabric, dir)),
+        Box::new(crate::rlock::Recursive::new(fabric)),
+        Box::new(crate::rwlock::Shared::new(fabric)),
+        Box::new(crate::semaphore::Permits::new(fabric)),
+        Box::new(crate::event::Flag::new(fabric, dir)),
+        Box::new(crate::condition::Buffer::new(fabric, dir)),
+        Box::new(crate::barrier::Rounds::new(fabric, dir)),
+        Box::new(crate::cells::Cells::new(fabric)),
+        Box::new(crate::dict::Entries::new(fabric)),
+        Box::new(crate::set::Elements::new(fabric, "set", false)),
+        Box::new(crate::set::Elements::new(fabric, "set by name", true)),
+        Box::new(crate::list::Items::new(fabric, "list", false)),
+        Box::new(crate::list::Items::new(fabric, "list by name", true)),
         Box::new(crate::exchange::Exchange::new(fabric, "unbounded queue", 0)),
         Box::new(crate::exchange::Exchange::new(fabric, "bounded queue", 16)),
         Box::new(crate::leases::Leases::new(fabric)),
+        Box::new(crate::jobs::Jobs::new(fabric, "jobs", true)),
+        Box::new(crate::jobs::Jobs::new(fabric, "leased jobs", false)),
         Box::new(crate::churn::Churn),
         Box::new(crate::members::Members),
         Box::new(crate::names::Names),
     ];
     let only = std::env::var("POLYPROC_STORM_ONLY").unwrap_or_default();
-    all.retain(|kind| only.split(',').any(|only| kind.name().contains(only)));
+    all.retain(|kind| kind.name() == crate::members::NAME || only.split(',').any(|only| kind.name().contains(only)));
     all
 }
 

@@ -6,19 +6,34 @@
 //! | `main` | the controller: starts, kills, reaps, collects ledgers, judges |
 //! | `ledger` | what a worker writes down before and after each act, so that of a killed one only the act in flight is uncertain |
 //! | `kinds` | **the list of kinds**, and the trait that each one's file implements |
-//! | `counter`, `exchange`, `leases`, `churn`, `members`, `names` | one kind each |
+//! | `increments`, `fates`, `patience` | what kinds share: a number that grows by ones, numbered things that come and go once, waits without end |
+//! | `counter`, `rlock`, `rwlock`, `semaphore`, `event`, `condition`, `barrier`, `cells`, `dict`, `set`, `list`, `exchange`, `leases`, `jobs`, `churn`, `members`, `names` | one kind each |
 //!
 //! A kind is added by one file and one line in `kinds.rs`. `POLYPROC_STORM_SECONDS` says how long (10 if not given; `cargo xtask storm` takes a minute),
 //! `POLYPROC_STORM_SEED` repeats the dice, though not the schedule of the kernel, `POLYPROC_STORM_ONLY` names the kinds that are wanted (parts of their names, with commas).
 
+mod barrier;
+mod cells;
 mod churn;
+mod condition;
 mod counter;
+mod dict;
+mod event;
 mod exchange;
+mod fates;
+mod increments;
+mod jobs;
 mod kinds;
 mod leases;
 mod ledger;
+mod list;
 mod members;
 mod names;
+mod patience;
+mod rlock;
+mod rwlock;
+mod semaphore;
+mod set;
 
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};

@@ -5,6 +5,8 @@ use polyproc_ipc::Fabric;
 use crate::kinds::{Kind, Worker};
 use crate::ledger::{Act, Dice, Page};
 
+pub(crate) const NAME: &str = "members and sweeps";
+
 pub(crate) struct Members;
 
 struct Sweeper {
@@ -13,7 +15,7 @@ struct Sweeper {
 
 impl Kind for Members {
     fn name(&self) -> &'static str {
-        "members and sweeps"
+        NAME
     }
 
     fn worker(&self, fabric: &Fabric, _serial: u64) -> Box<dyn Worker> {
