@@ -66,9 +66,6 @@ pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, T
 pub use list::{BytesIter, BytesList, Iter as ListIter, List, Slice};
 pub use manager::Manager;
 pub use named::{ShareableItem, ShareableList, SharedMemory};
-pub use list::{BytesIter, BytesList, Item as ListItem, Iter as ListIter, List, Slice};
-pub use manager::Manager;
-pub use named::{Item, ShareableList, SharedMemory};
 pub use objects::Kind;
 pub use packed::Packed;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};

@@ -247,6 +247,10 @@ impl Fabric {
     }
 
     pub(crate) fn directory(&self) -> Result<Directory<'_>> {
+        if self.shm().take_crowded() {
+            // The dead may have filled the table: the next one who comes must find room. Damaged memory is told by the call that meets it.
+            let _ = self.sweep();
+        }
         Directory::lock(self.shm(), quiesce)
     }
 

@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::layout::{SLOT_SIZE, SLOTS, at, slot};
@@ -25,6 +25,8 @@ const FREE: u64 = 0;
 const LIVE: u64 = 1;
 /// Liveness bytes lie far behind any data.
 pub(crate) const LIVENESS: u64 = 1 << 40;
+/// So near the end of the table, or behind so many slots that are not free, a joiner sees to it that the dead are swept.
+const CROWD: usize = 64;
 /// The number by which a Rust program names its language in its slot.
 const LANGUAGE_RUST: u32 = 1;
 
@@ -95,11 +97,19 @@ pub(crate) struct Members {
     /// `forks() + 1` of the process in which a thread is joining right now; of another process: stale, left behind by a fork.
     joining: AtomicU64,
     liveness: sys::ChildClosed,
+    /// This process's join met many slots that are not free, or came near the end of the table: a sweep is due before there is no room for another member.
+    crowded: AtomicBool,
 }
 
 impl Members {
     pub(crate) fn new() -> Members {
-        Members { me: AtomicU64::new(0), joined: AtomicU64::new(0), joining: AtomicU64::new(0), liveness: sys::ChildClosed::new() }
+        Members {
+            me: AtomicU64::new(0),
+            joined: AtomicU64::new(0),
+            joining: AtomicU64::new(0),
+            liveness: sys::ChildClosed::new(),
+            crowded: AtomicBool::new(false),
+        }
     }
 }
 
@@ -174,6 +184,11 @@ impl Shm {
         start != 0 && start == sys::start_time(pid) && !sys::is_stopped(pid)
     }
 
+    /// Whether a sweep is due because the table fills up; asked once per join.
+    pub(crate) fn take_crowded(&self) -> bool {
+        self.members.crowded.load(Ordering::Relaxed) && self.members.crowded.swap(false, Ordering::Relaxed)
+    }
+
     /// The last step of a sweep or a leave: the slot may be taken again. For a sweep, under the table lock.
     pub(crate) fn free_slot(&self, owner: Owner) {
         let live = (owner.generation() as u64) << 32 | LIVE;
@@ -228,7 +243,7 @@ impl Shm {
         let header = self.segment.header();
         let liveness = sys::reopen(self.segment.file())?;
         let first = header.u64(at::NEXT_SLOT).load(Ordering::Relaxed) as usize % SLOTS;
-        for index in (first..SLOTS).chain(0..first) {
+        for (passed, index) in (first..SLOTS).chain(0..first).enumerate() {
             let state = state_of(&self.segment, index);
             if state.load(Ordering::Acquire) as u32 as u64 != FREE || !sys::lock_byte(liveness.as_fd(), LIVENESS + index as u64)? {
                 continue;
@@ -245,6 +260,7 @@ impl Shm {
             header.u64(base + slot::START).store(sys::start_time(std::process::id()), Ordering::Relaxed);
             let owner = Owner::new(index, next_generation(was, self.segment.id()));
             self.members.liveness.set(liveness);
+            self.members.crowded.store(passed >= CROWD || index >= SLOTS - CROWD, Ordering::Relaxed);
             state.store((owner.generation() as u64) << 32 | LIVE, Ordering::Release);
             header.u64(at::NEXT_SLOT).store(index as u64 + 1, Ordering::Relaxed);
             return Ok(owner);

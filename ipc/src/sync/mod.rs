@@ -31,6 +31,8 @@ pub(crate) mod shared;
 pub(crate) mod userlock;
 pub(crate) mod wait;
 pub(crate) mod waiters;
+#[cfg(test)]
+mod waiters_tests;
 pub(crate) mod word;
 
 pub use barrier::Barrier;

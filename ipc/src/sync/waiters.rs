@@ -70,7 +70,7 @@ pub(crate) fn state(word: u64) -> u64 {
     word & STATE
 }
 
-fn with(word: u64, state: u64) -> u64 {
+pub(super) fn with(word: u64, state: u64) -> u64 {
     word & !STATE | state
 }
 
@@ -82,15 +82,15 @@ fn next_with(word: u64, state: u64) -> u64 {
 /// One entry, checked to lie in the segment.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {
-    offset: u64,
-    at: Fixed<'a, SIZE>,
+    pub(super) offset: u64,
+    pub(super) at: Fixed<'a, SIZE>,
 }
 
 impl<'a> Entry<'a> {
     fn next(self) -> &'a AtomicU64 {
         self.at.u64(0)
     }
-    fn state(self) -> &'a AtomicU64 {
+    pub(super) fn state(self) -> &'a AtomicU64 {
         self.at.u64(8)
     }
     fn number(self) -> u64 {
@@ -113,7 +113,7 @@ impl<'a> Entry<'a> {
         self.state().compare_exchange(from, with(from, state), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
     /// Whoever was notified is done with that.
-    fn done(self, from: u64) -> bool {
+    pub(super) fn done(self, from: u64) -> bool {
         self.state().compare_exchange(from, next_with(from, FREE), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
     fn wake(self) -> usize {
@@ -124,9 +124,9 @@ impl<'a> Entry<'a> {
 /// Somebody's place in the list, as it has it itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
-    entry: Entry<'a>,
+    pub(super) entry: Entry<'a>,
     /// Its state word while it waits.
-    waiting: u64,
+    pub(super) waiting: u64,
 }
 
 /// A place as it is kept without a borrow: its entry's offset, and its state word while it waits.
@@ -213,7 +213,7 @@ impl<'a> Waiters<'a> {
     fn linking(self) -> &'a AtomicU64 {
         self.words.u64(8)
     }
-    fn passing(self) -> (&'a AtomicU64, &'a AtomicU64, &'a AtomicU64) {
+    pub(super) fn passing(self) -> (&'a AtomicU64, &'a AtomicU64, &'a AtomicU64) {
         (self.words.u64(24), self.words.u64(32), self.words.u64(40))
     }
 
@@ -359,7 +359,7 @@ impl<'a> Waiters<'a> {
         self.entries().map(|entry| entry.map(|entry| entry.offset)).collect()
     }
 
-    fn entry(self, offset: u64) -> Result<Entry<'a>> {
+    pub(super) fn entry(self, offset: u64) -> Result<Entry<'a>> {
         let chunk = self.shm.chunk(offset)?;
         if chunk.cell.load(Ordering::Acquire) != Cell::held(self.object).0 || chunk.capacity < SIZE as u64 {
             return Err(Error::corrupt(format_args!("an entry of waiters at {offset:#x} is not its object's ({:?})", chunk.holder())));
@@ -396,7 +396,7 @@ impl<'a> Waiters<'a> {
     }
 
     /// Gives a dead one's notification to who waits longest, once.
-    fn pass_on(self, from: Entry<'a>, word: u64, dead: Owner) -> Result<()> {
+    pub(super) fn pass_on(self, from: Entry<'a>, word: u64, dead: Owner) -> Result<()> {
         let (passing, to, before) = self.passing();
         for (heir, waiting) in self.in_order()? {
             if heir.owner() == dead {
@@ -419,6 +419,3 @@ impl<'a> Waiters<'a> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -235,3 +235,27 @@ fn named() {
     drop(fabric);
     assert_eq!(kind(Fabric::open("inherited")), ErrorKind::NotFound);
 }
+
+/// More deaths than the process table has slots, and nobody who sweeps of his own accord.
+#[test]
+fn the_dead_do_not_fill_the_table() {
+    watchdog(LONG * 2, || assert!(Peer::spawn("fork::many_deaths", &[]).wait(LONG * 2).success()));
+}
+
+#[test]
+#[ignore = "a role"]
+fn many_deaths() {
+    if !peer::is("fork::many_deaths") {
+        return;
+    }
+    let _dog = Watchdog::new(LONG * 2);
+    let fabric = capped(32 << 20);
+    let _lock = Lock::create(&fabric, "lock").unwrap();
+    for _ in 0..2100 {
+        ended_well(in_child(|| drop(Lock::open(&fabric, "lock").unwrap().acquire(Some(LONG)).unwrap())));
+    }
+    assert!(fabric.members().len() <= 1024);
+    fabric.sweep().unwrap();
+    assert_eq!(fabric.members().len(), 1);
+    whole(&fabric);
+}

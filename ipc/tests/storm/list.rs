@@ -1,6 +1,6 @@
 //! A list: numbers that are put in once, at the end, in front and in the middle, one or several, and taken out once, from anywhere.
 
-use polyproc_ipc::{BytesList, ErrorKind, Fabric, ListItem};
+use polyproc_ipc::{BytesList, ErrorKind, Fabric, Packed};
 
 use crate::fates::{END, Fates, PUT, TAKE};
 use crate::kinds::{Kind, Worker, first_id, id_of, message, unless};
@@ -91,7 +91,7 @@ impl User {
         let first = self.next;
         self.next += count;
         let bytes: Vec<Vec<u8>> = (first..self.next).map(item).collect();
-        let items: Vec<ListItem<'_>> = bytes.iter().map(ListItem::from).collect();
+        let items: Vec<Packed<'_>> = bytes.iter().map(Packed::from).collect();
         let at = dice.below(len + 1) as i64;
         ledger.intend(PUT, first, count);
         let put = match dice.below(3) {

@@ -1,9 +1,12 @@
 //! A list of waiters by itself, and the passing of a notification killed after each store.
 
-use super::*;
+use std::sync::atomic::Ordering;
+
+use super::waiters::*;
 use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How};
 use crate::objects::{HEADER, Kind};
+use crate::shm::Owner;
 
 const DEAD: Owner = Owner::DEAD;
 
