@@ -15,13 +15,13 @@ pub(crate) struct Items {
     name: &'static str,
     /// Items are removed by what they are, so that every one can be accounted for; else whichever stands somewhere is popped.
     by_name: bool,
-    items: Fates,
+    fates: Fates,
 }
 
 impl Items {
     pub(crate) fn new(fabric: &Fabric, name: &'static str, by_name: bool) -> Items {
         BytesList::create(fabric, name).expect("a list");
-        Items { name, by_name, items: Fates::default() }
+        Items { name, by_name, fates: Fates::default() }
     }
 }
 
@@ -51,16 +51,16 @@ impl Kind for Items {
 
     fn enter(&mut self, acts: &[Act]) {
         for act in acts {
-            self.items.enter(act);
+            self.fates.enter(act);
         }
     }
 
     fn verdict(&mut self, fabric: &Fabric) -> String {
         let left = BytesList::open(fabric, self.name).and_then(|list| list.to_vec()).expect("all items");
         for item in &left {
-            self.items.end(id(self.name, item));
+            self.fates.end(id(self.name, item));
         }
-        format!("{}, {} of them left at the end", self.items.verdict(self.name), left.len())
+        format!("{}, {} of them left at the end", self.fates.verdict(self.name), left.len())
     }
 }
 

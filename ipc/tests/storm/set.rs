@@ -12,13 +12,13 @@ pub(crate) struct Elements {
     name: &'static str,
     /// Elements are taken out by what they are, so that every one can be accounted for; else also whichever comes first.
     by_name: bool,
-    elements: Fates,
+    fates: Fates,
 }
 
 impl Elements {
     pub(crate) fn new(fabric: &Fabric, name: &'static str, by_name: bool) -> Elements {
         BytesSet::create(fabric, name).expect("a set");
-        Elements { name, by_name, elements: Fates::default() }
+        Elements { name, by_name, fates: Fates::default() }
     }
 }
 
@@ -39,7 +39,7 @@ impl Kind for Elements {
 
     fn enter(&mut self, acts: &[Act]) {
         for act in acts {
-            self.elements.enter(act);
+            self.fates.enter(act);
         }
     }
 
@@ -48,9 +48,9 @@ impl Kind for Elements {
         let left = set.snapshot().expect("all elements");
         assert_eq!(left.len(), set.len(), "the set says it has another number of elements");
         for element in &left {
-            self.elements.end(id_of(element));
+            self.fates.end(id_of(element));
         }
-        format!("{}, {} of them left at the end", self.elements.verdict(self.name), left.len())
+        format!("{}, {} of them left at the end", self.fates.verdict(self.name), left.len())
     }
 }
 
