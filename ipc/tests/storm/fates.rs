@@ -53,14 +53,15 @@ impl Fates {
     /// # Panics
     /// If something ended twice or was never put, or is lost though nobody was killed with it.
     pub(crate) fn verdict(&self, name: &str) -> String {
-        let (mut ended, mut missing) = (0, 0);
+        let (mut put, mut ended, mut missing) = (0, 0, 0);
         for (id, fate) in &self.all {
             let there = fate.put + fate.perhaps_put;
             assert!(fate.ends <= 1 && fate.ends <= there, "{name}: {id:#x} was lost, doubled or made up: {fate:?}");
+            put += u64::from(there > 0);
             ended += u64::from(fate.ends);
             missing += u64::from(fate.put == 1 && fate.ends == 0 && fate.perhaps_ends == 0);
         }
         assert!(missing <= self.in_hand, "{name}: {missing} are lost, and the killed can have had {} in their hands", self.in_hand);
-        format!("{} put, {ended} ended; {missing} went with the killed (of {} at most)", self.all.len(), self.in_hand)
+        format!("{put} put, {ended} ended; {missing} went with the killed (of {} at most)", self.in_hand)
     }
 }
