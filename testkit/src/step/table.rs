@@ -187,7 +187,7 @@ pub(crate) fn density(of_case: u64, points: u64) -> (u64, u64) {
 /// The stride by which at most `most` of `points` are taken: 1, or neither even nor a multiple of three, so that what checks do in turns by a point's number all has its turn.
 fn stride_for(points: u64, most: u64) -> u64 {
     let least = points.div_ceil(most.max(1)).max(1);
-    (least..least + 6).find(|stride| *stride == 1 || stride % 2 == 1 && stride % 3 != 0).unwrap_or(least)
+    (least..least + 6).find(|stride| *stride == 1 || !stride.is_multiple_of(2) && !stride.is_multiple_of(3)).unwrap_or(least)
 }
 
 /// Whether `POLYPROC_KILL_SHARD` (`k/n`, k from 0) leaves this case to this process. Names that differ only in their numbers go together, since some
@@ -224,7 +224,7 @@ mod tests {
     fn a_sample_has_at_most_so_many_points_and_every_turn() {
         for points in 1..2000 {
             let stride = stride_for(points, 60);
-            assert!(points.div_ceil(stride) <= 60 && (stride == 1 || stride % 2 == 1 && stride % 3 != 0), "{points}: {stride}");
+            assert!(points.div_ceil(stride) <= 60 && (stride == 1 || !stride.is_multiple_of(2) && !stride.is_multiple_of(3)), "{points}: {stride}");
             assert!(points > 60 || stride == 1, "a short operation is taken whole");
         }
     }
