@@ -147,7 +147,7 @@ fn fold(rows: Vec<Row>) -> Vec<Row> {
     let mut folded: BTreeMap<(String, String), Row> = BTreeMap::new();
     for mut row in rows {
         if let Some((operation, _point)) = row.operation.clone().split_once(", killed at ") {
-            row.operation = operation.to_owned();
+            operation.clone_into(&mut row.operation);
             row.deaths = 1;
         }
         let key = (row.object.clone(), row.operation.clone());
