@@ -56,7 +56,7 @@ impl<'a> Words<'a> {
         Words { shm: handle.shm(), at: handle.fixed() }
     }
 
-    fn total(self) -> &'a AtomicU64 {
+    pub(crate) fn total(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 8)
     }
 
@@ -71,7 +71,7 @@ impl<'a> Words<'a> {
         self.at.u64(HEADER + 24).load(Ordering::Relaxed).checked_sub(1)
     }
 
-    fn goal(self) -> &'a AtomicU64 {
+    pub(crate) fn goal(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 32)
     }
 
@@ -168,7 +168,7 @@ impl<'a> Words<'a> {
         self.total().load(Ordering::Relaxed).checked_sub(self.ledger().sum()).ok_or_else(|| damaged("semaphore"))
     }
 
-    fn repair(self) -> Result<()> {
+    pub(crate) fn repair(self) -> Result<()> {
         if self.goal().load(Ordering::Acquire) != 0 {
             return self.settle();
         }
@@ -202,73 +202,5 @@ impl<'a> Words<'a> {
         self.free().store(after, Ordering::Relaxed);
         self.goal().store(0, Ordering::Release);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Fabric;
-    use crate::sync::semaphore::Semaphore;
-
-    /// The words of a new semaphore of `value`, in which slots hold what `held` says.
-    fn with(held: &[(usize, u32)], value: u32, check: impl FnOnce(Words<'_>)) {
-        let fabric = Fabric::builder().cap(4 << 20).private().unwrap();
-        let semaphore = Semaphore::new(&fabric, value).unwrap();
-        let w = Words::of_handle(semaphore.handle());
-        for &(slot, count) in held {
-            w.take(slot, count, w.free().load(Ordering::Relaxed)).unwrap();
-        }
-        check(w);
-    }
-
-    fn state(w: Words<'_>) -> (u64, u64, Vec<u32>) {
-        (w.total().load(Ordering::Relaxed), w.free().load(Ordering::Relaxed), (0..4).map(|slot| w.ledger().held(slot)).collect())
-    }
-
-    #[test]
-    fn a_release_takes_from_the_releaser_then_from_the_largest_then_adds() {
-        with(&[(0, 1), (1, 2), (2, 4), (3, 4)], 11, |w| {
-            w.release(0, 1, 1).unwrap();
-            assert_eq!(state(w), (11, 1, vec![0, 2, 4, 4]));
-            w.release(0, 1, 2).unwrap();
-            assert_eq!(state(w), (11, 2, vec![0, 2, 3, 4]));
-            w.release(0, 3, 5).unwrap();
-            assert_eq!(state(w), (11, 5, vec![0, 2, 3, 1]), "all of the largest, then of the next");
-            w.release(1, 5, 10).unwrap();
-            assert_eq!(state(w), (11, 10, vec![0, 0, 0, 1]));
-            w.release(1, 5, 15).unwrap();
-            assert_eq!(state(w), (15, 15, vec![0; 4]));
-            assert_eq!(w.goal().load(Ordering::Relaxed), 0);
-        });
-    }
-
-    #[test]
-    fn a_settling_goes_on_from_anywhere() {
-        // Wherever it was killed, entries and total have come some of the way.
-        for (left, total) in [([1, 4], 5), ([0, 4], 5), ([0, 1], 5), ([0, 0], 5), ([0, 0], 6)] {
-            with(&[(0, 1), (1, 4)], 5, |w| {
-                w.goal().store(6 << 16 | 1, Ordering::Relaxed);
-                (0..2).for_each(|slot| w.ledger().set(slot, left[slot]));
-                w.total().store(total, Ordering::Relaxed);
-                w.repair().unwrap();
-                assert_eq!(state(w), (6, 6, vec![0; 4]));
-            });
-        }
-    }
-
-    #[test]
-    fn damage_is_named() {
-        for goal in [1, 7 << 16, 7 << 16 | 0x401, u64::MAX] {
-            with(&[], 1, |w| {
-                w.goal().store(goal, Ordering::Relaxed);
-                let error = w.repair();
-                assert!(goal == 1 || error.is_err(), "{goal:#x}");
-            });
-        }
-        with(&[(1, 1)], 1, |w| {
-            w.ledger().set(2, 1);
-            assert!(w.repair().is_err(), "more is held than there is");
-        });
     }
 }

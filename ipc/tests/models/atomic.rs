@@ -20,6 +20,12 @@ pub(crate) fn die_after(stores: u32) {
     LEFT.with(|left| left.set(stores + 1));
 }
 
+/// This process dies here.
+pub(crate) fn die() {
+    LEFT.with(|left| left.set(0));
+    resume_unwind(Box::new(Killed));
+}
+
 /// This process lives until its end.
 pub(crate) fn live() {
     LEFT.with(|left| left.set(u32::MAX));

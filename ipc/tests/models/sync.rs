@@ -4,6 +4,10 @@ pub(crate) use crate::atomic;
 
 #[path = "../../src/sync/guard.rs"]
 pub(crate) mod guard;
+#[path = "../../src/sync/ledger.rs"]
+pub(crate) mod ledger;
+#[path = "../../src/sync/permits.rs"]
+pub(crate) mod permits;
 #[path = "../../src/sync/wait.rs"]
 pub(crate) mod wait;
 #[path = "../../src/sync/waiters.rs"]

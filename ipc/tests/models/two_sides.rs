@@ -4,23 +4,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::atomic::Ordering;
+use crate::atomic::{self, Ordering};
 use crate::error::ErrorKind;
 use crate::fabric::Fabric;
 use crate::fabric::handle::Handle;
-use crate::heap::cell::Cell;
+use crate::heap::cell::{Cell, Holder};
 use crate::heap::{CAPACITY, ENTRIES, RINGS, place};
 use crate::kernel::{allow_naps, model, process, victim};
 use crate::objects::ObjectId;
+use crate::queue::dead::DeadReason;
 use crate::queue::get::{self, Getter};
 use crate::queue::layout::{JOINABLE, Words};
 use crate::queue::ring::Payload;
-use crate::queue::{BytesQueue, joined, lease, put};
-use crate::shm::{Segment, Shm};
+use crate::queue::{BytesQueue, Message, entry, joined, lease, put};
+use crate::shm::{Owner, Segment, Shm};
 use crate::sync::wait;
 
 /// Where the queue's object stands.
 const AT: u64 = 0x100;
+/// More stores and system calls than any call here makes.
+const STORES: u32 = 60;
 const ID: ObjectId = ObjectId { offset: AT, birth: 7 };
 
 struct Scene(BytesQueue);
@@ -84,8 +87,51 @@ impl Scene {
         }
     }
 
+    /// As `BytesQueue::lease` and an acknowledgement.
+    fn lease_and_acknowledge(&self) -> Option<u64> {
+        let (leased, value) = self.lease()?;
+        let getter = Getter::enter(self.words()).expect("the consumer side");
+        let entry = lease::held(&getter, leased.entry, leased.serial).expect("a whole entry").expect("held still");
+        lease::acknowledge(&getter, entry).expect("a whole entry");
+        drop(getter);
+        joined::tell(self.words());
+        Some(value)
+    }
+
+    fn lease(&self) -> Option<(lease::Leased, u64)> {
+        let mut getter = Getter::enter(self.words()).expect("the consumer side");
+        let leased = lease::lease(&mut getter, None).expect("a whole queue")?;
+        let lease::LeasedBytes::Copy(Message(value)) = leased.what else { panic!("no chunk was put") };
+        Some((leased, value))
+    }
+
+    /// As `outlive` in `src/queue/mod.rs`, of a queue without dead letters.
+    fn outlive(&self, number: usize) {
+        let (w, gone) = (self.words(), Owner::of_process(number));
+        let guard = get::lock(w).expect("the consumer side");
+        drop(put::lock(w).expect("the producer side"));
+        joined::lose(w, gone).expect("a whole ledger");
+        let held = lease::held_by(w, gone).expect("a whole ledger");
+        for &entry in &held {
+            lease::give_back(w, entry, None, DeadReason::HolderDied).expect("a whole entry");
+        }
+        drop(guard);
+        wait::wake(w.data(), held.len() as u32);
+        joined::tell(w);
+    }
+
     fn drain(&self) -> Vec<u64> {
         std::iter::from_fn(|| self.try_get()).collect()
+    }
+
+    /// Every chunk of an entry that the queue holds is in its ledger.
+    fn assert_listed(&self, entries: u64) {
+        let _getter = Getter::enter(self.words()).expect("the consumer side");
+        let listed = entry::chunks(self.words()).expect("a whole ledger");
+        for number in RINGS..RINGS + entries {
+            let holds = self.words().shm.chunk(place(number)).expect("a chunk").holder() == Holder::Held(AT);
+            assert_eq!(holds, listed.contains(&place(number)), "chunk {number}");
+        }
     }
 
     /// Nothing is left: no ring, no chunk but what `sweep` would give back.
@@ -148,7 +194,7 @@ fn two_getters_share_what_is_there() {
 #[test]
 fn a_putter_killed_at_any_store_tears_nothing() {
     for before in [0, 2] {
-        for stores in 0..24 {
+        for stores in 0..STORES {
             model(1, move || {
                 allow_naps();
                 let scene = Scene::new();
@@ -156,6 +202,7 @@ fn a_putter_killed_at_any_store_tears_nothing() {
                 let dies = victim(1, stores, with(&scene, |scene| scene.put(8)));
                 let lives = process(2, with(&scene, |scene| scene.put(9)));
                 let finished = dies.join().unwrap().is_some();
+                assert!(finished || stores + 1 < STORES, "not all of it was tried");
                 lives.join().unwrap();
                 let mut got = scene.drain();
                 let count = got.len() as u64 - before;
@@ -170,7 +217,7 @@ fn a_putter_killed_at_any_store_tears_nothing() {
 #[test]
 fn a_getter_killed_at_any_store_takes_one_at_most() {
     for leaves in [false, true] {
-        for stores in 0..20 {
+        for stores in 0..STORES {
             model(1, move || {
                 allow_naps();
                 let scene = Scene::new();
@@ -181,6 +228,7 @@ fn a_getter_killed_at_any_store_takes_one_at_most() {
                 let dies = victim(1, stores, with(&scene, Scene::get));
                 let lives = process(2, with(&scene, |scene| scene.put(4)));
                 let got = dies.join().unwrap();
+                assert!(got.is_some() || stores + 1 < STORES, "not all of it was tried");
                 lives.join().unwrap();
                 let first = if leaves { 3 } else { 1 };
                 let left = scene.drain();
@@ -211,17 +259,150 @@ fn a_queue_that_ends_leaves_nothing_to_the_next() {
 /// The same, killed at any store and repeated by somebody else, as the directory does it.
 #[test]
 fn an_end_cut_short_is_finished_by_the_next() {
-    for stores in 0..24 {
+    for stores in 0..STORES {
         model(1, move || {
             allow_naps();
             let scene = Scene::new();
             (1..=3).for_each(|value| assert!(scene.put(value)));
             let dies = victim(1, stores, with(&scene, |scene| get::end(scene.words()).expect("the end of the queue")));
             let putter = process(2, with(&scene, |scene| scene.put(9)));
-            dies.join().unwrap();
+            let finished = dies.join().unwrap().is_some();
+            assert!(finished || stores + 1 < STORES, "not all of it was tried");
             putter.join().unwrap();
             get::end(scene.words()).expect("the end, once more");
             scene.assert_ended();
+        });
+    }
+}
+
+/// What a dead one had on lease comes back to the front, and wakes one who sleeps.
+#[test]
+fn what_comes_back_from_the_dead_wakes_a_getter() {
+    model(3, || {
+        let scene = Scene::with(1, 0);
+        assert!(scene.put(1));
+        let dies = process(
+            1,
+            with(&scene, |scene| {
+                assert!(scene.lease().is_some());
+                atomic::die();
+            }),
+        );
+        assert!(dies.join().unwrap().is_none(), "killed with a lease");
+        let getter = process(2, with(&scene, Scene::get));
+        scene.outlive(1);
+        assert_eq!(getter.join().unwrap(), Some(1));
+    });
+}
+
+/// Leased and acknowledged, or there as before; and no entry is lost.
+#[test]
+fn a_leaser_killed_at_any_store_loses_nothing() {
+    for stores in 0..STORES {
+        model(1, move || {
+            allow_naps();
+            let scene = Scene::with(2, 0);
+            (1..=2).for_each(|value| assert!(scene.put(value)));
+            let dies = victim(1, stores, with(&scene, Scene::lease_and_acknowledge));
+            let lives = process(2, with(&scene, |scene| scene.put(3)));
+            let finished = dies.join().unwrap();
+            lives.join().unwrap();
+            match finished {
+                Some(leased) => assert_eq!(leased, Some(1)),
+                None => scene.outlive(1),
+            }
+            assert!(finished.is_some() || stores + 1 < STORES, "not all of it was tried");
+            let left = scene.drain();
+            assert!(left == [2, 3] || finished.is_none() && left == [1, 2, 3], "{left:?}");
+            scene.assert_listed(2);
+        });
+    }
+}
+
+/// The same by two, of whom the dead one's message goes to the other if it comes back in time.
+#[test]
+fn leases_of_two_are_told_apart() {
+    for stores in 0..STORES {
+        model(1, move || {
+            allow_naps();
+            let scene = Scene::with(2, 0);
+            (1..=2).for_each(|value| assert!(scene.put(value)));
+            let dies = victim(1, stores, with(&scene, Scene::lease_and_acknowledge));
+            let lives = process(2, with(&scene, Scene::lease_and_acknowledge));
+            let finished = dies.join().unwrap();
+            if finished.is_none() {
+                scene.outlive(1);
+            }
+            let others = lives.join().unwrap().expect("it lives").expect("there were two");
+            assert!(finished.is_some() || stores + 1 < STORES, "not all of it was tried");
+            let left = scene.drain();
+            let other = 3 - others;
+            assert!(
+                if finished.is_some() { left.is_empty() && finished == Some(Some(other)) } else { left.is_empty() || left == [other] },
+                "{left:?} left, {others} taken"
+            );
+            scene.assert_listed(2);
+        });
+    }
+}
+
+#[test]
+fn who_joins_is_woken_by_the_last_that_is_done() {
+    model(2, || {
+        let scene = Scene::with(2, JOINABLE);
+        (1..=2).for_each(|value| assert!(scene.put(value)));
+        let worker = process(
+            1,
+            with(&scene, |scene| {
+                scene.get();
+                scene.0.task_done().expect("it was got");
+            }),
+        );
+        let other = process(
+            2,
+            with(&scene, |scene| {
+                scene.get();
+                scene.0.task_done().expect("it was got");
+            }),
+        );
+        scene.0.join().expect("a whole queue");
+        assert_eq!(scene.0.unfinished().expect("a whole queue"), 0);
+        worker.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
+/// Whoever joins gets on, whether the dead one had taken the item or not, and `lost` says no more than what it took.
+#[test]
+fn a_worker_killed_at_any_store_is_not_waited_for() {
+    for stores in 0..STORES {
+        model(1, move || {
+            allow_naps();
+            let scene = Scene::with(2, JOINABLE);
+            assert!(scene.put(1));
+            let dies = victim(
+                1,
+                stores,
+                with(&scene, |scene| {
+                    scene.get();
+                    scene.0.task_done().expect("it was got");
+                }),
+            );
+            let joiner = process(2, with(&scene, |scene| scene.0.join().expect("a whole queue")));
+            let finished = dies.join().unwrap().is_some();
+            assert!(finished || stores + 1 < STORES, "not all of it was tried");
+            if !finished {
+                scene.outlive(1);
+            }
+            let taken = scene.try_get().is_none();
+            if !taken {
+                scene.0.task_done().expect("it was got");
+            }
+            joiner.join().unwrap();
+            let lost = scene.0.lost();
+            assert!(if finished || !taken { lost == 0 } else { lost <= 1 }, "{lost} lost");
+            assert_eq!(scene.0.unfinished().expect("a whole queue"), 0);
+            scene.assert_listed(2);
         });
     }
 }
