@@ -71,9 +71,9 @@ struct Conditioned(Condition);
 impl Turns for Conditioned {
     fn wait(&mut self, page: &SharedPage, turn: u64) -> Result<(), Trouble> {
         self.0.acquire(None)?;
-        self.0.wait_for(|| page.counter().load(Ordering::Relaxed) >= turn, None)?;
+        let waited = self.0.wait_for(|| page.counter().load(Ordering::Relaxed) >= turn, None)?;
         self.0.release()?;
-        Ok(())
+        if waited.happened { Ok(()) } else { Err(Trouble::failed("the other process died")) }
     }
 
     fn pass(&mut self, page: &SharedPage, turn: u64) -> Result<(), Trouble> {

@@ -1,5 +1,6 @@
 //! Memory itself: a plain shared mapping and the instructions of the language.
 #![allow(unsafe_code)]
+#![allow(clippy::cast_ptr_alignment)] // a mapping begins at a page
 
 use std::fs::File;
 use std::hint::black_box;

@@ -158,7 +158,9 @@ impl Map for Client {
     fn fill(&mut self, pairs: &mut dyn Iterator<Item = ([u8; 16], Vec<u8>)>) -> Result<(), Trouble> {
         let pairs: Vec<_> = pairs.collect();
         for some in pairs.chunks(500) {
-            some.iter().for_each(|(key, value)| self.add(&[b"SET", key, value]));
+            for (key, value) in some {
+                self.add(&[b"SET", key, value]);
+            }
             self.send()?;
             some.iter().try_for_each(|_| self.expect_ok())?;
         }

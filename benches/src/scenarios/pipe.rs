@@ -45,7 +45,7 @@ impl Shape {
     pub(crate) fn measure(self, crew: Crew) -> Result<Sample, Trouble> {
         let reports = crew.run()?;
         // A stream is done when the last message was received, a conversation when the last answer was.
-        let timed = if self.answers { 0 } else { 1 };
+        let timed = usize::from(!self.answers);
         Ok(Report::sample(&reports, &reports[timed..=timed]))
     }
 }
