@@ -22,8 +22,8 @@
 //! `POLYPROC_KILL_TURN` (0, 1 or 2) shifts in which order survivors sweep, use the object, and reshape the heap.
 
 mod barrier;
-mod condition;
 mod cells;
+mod condition;
 mod dict;
 mod get;
 mod heap;
