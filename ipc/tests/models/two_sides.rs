@@ -262,7 +262,7 @@ fn an_end_cut_short_is_finished_by_the_next() {
             (1..=3).for_each(|value| assert!(scene.put(value)));
             let dies = victim(1, stores, with(&scene, |scene| get::end(scene.words()).expect("the end of the queue")));
             let putter = process(2, with(&scene, |scene| scene.put(9)));
-            let finished = dies.join().unwrap().is_some();
+            dies.join().unwrap();
             putter.join().unwrap();
             get::end(scene.words()).expect("the end, once more");
             scene.assert_ended();
