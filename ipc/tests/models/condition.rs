@@ -104,7 +104,7 @@ impl Scene {
 
     /// After the end of all: chunks that the list holds are in it, and no others are held.
     fn assert_whole(&self) {
-        let listed = self.list(Waiters::chunks).expect("a whole list");
+        let listed = self.list(|waiters| waiters.chunks().expect("a whole list"));
         for number in RINGS..RINGS + ENTRIES {
             let holds = self.shm.chunk(place(number)).expect("a chunk").holder() == cell::Holder::Held(AT);
             assert_eq!(holds, listed.contains(&place(number)), "chunk {number}");
