@@ -247,6 +247,7 @@ impl Fabric {
     }
 
     pub(crate) fn directory(&self) -> Result<Directory<'_>> {
+        self.shm().me()?;
         if self.shm().take_crowded() {
             // The dead may have filled the table: the next one who comes must find room. Damaged memory is told by the call that meets it.
             let _ = self.sweep();

@@ -25,7 +25,7 @@ use crate::common::{Dice, capped, reopened};
 const ROUNDS: u64 = 3000;
 const MOMENT: Duration = Duration::from_micros(200);
 /// A round takes some milliseconds; one that takes this long hangs.
-const HANG: Duration = Duration::from_secs(10);
+const HANG: Duration = Duration::from_secs(40);
 const CAP: u64 = 8 << 20;
 
 fn number(key: &str, default: u64) -> u64 {

@@ -27,6 +27,11 @@ loom::lazy_static! {
     static ref KERNEL: Kernel = Kernel { state: Mutex::new(State::default()), woken: Condvar::new() };
 }
 
+std::thread_local! {
+    /// Whether a victim died since this was last asked. (Of the test, not of one execution: loom runs all processes in its thread.)
+    static DIED: Cell<bool> = const { Cell::new(false) };
+}
+
 pub(crate) struct Kernel {
     state: Mutex<State>,
     woken: Condvar,
@@ -94,6 +99,12 @@ pub(crate) fn me() -> Owner {
     Owner::of_process(ME.with(Cell::get))
 }
 
+/// How many stores the [`victim`] of a model may do: one after the other, until there was no execution in which it was killed.
+pub(crate) fn every_death() -> impl Iterator<Item = u32> {
+    DIED.set(true);
+    (0..).take_while(|_| DIED.replace(false))
+}
+
 /// A process that lives until `body` ends.
 pub(crate) fn process<R: 'static>(number: usize, body: impl FnOnce() -> R + 'static) -> JoinHandle<Option<R>> {
     start(number, None, body)
@@ -117,6 +128,7 @@ fn start<R: 'static>(number: usize, stores: Option<u32>, body: impl FnOnce() -> 
             }
             Err(end) if end.is::<Killed>() => {
                 KERNEL.state.lock().unwrap().dead[number] = true;
+                DIED.set(DIED.get() || stores.is_some());
                 None
             }
             Err(other) => resume_unwind(other),
