@@ -104,12 +104,7 @@ impl Scene {
 
     /// After the end of all: chunks that the list holds are in it, and no others are held.
     fn assert_whole(&self) {
-<<<<<<< HEAD
-        #[allow(clippy::redundant_closure_for_method_calls)] // the method alone is for one lifetime only
-        let listed = self.list(|waiters| waiters.chunks()).expect("a whole list");
-=======
         let listed = self.list(|waiters| waiters.chunks().expect("a whole list"));
->>>>>>> models
         for number in RINGS..RINGS + ENTRIES {
             let holds = self.shm.chunk(place(number)).expect("a chunk").holder() == cell::Holder::Held(AT);
             assert_eq!(holds, listed.contains(&place(number)), "chunk {number}");
@@ -202,13 +197,9 @@ fn a_notification_is_passed_on_once() {
             let scene = Scene::new();
             // Entries that others left: whoever links one does it for itself.
             let left = [(); 3].map(|()| scene.enlist(me()));
-<<<<<<< HEAD
             for key in left {
                 assert_eq!(scene.waiters().place(key).expect("its place").leave(), Fate::Withdrawn);
             }
-=======
-            left.iter().for_each(|&key| assert_eq!(scene.waiters().place(key).expect("its place").leave(), Fate::Withdrawn));
->>>>>>> models
             let [_, heir, _] = [1, 3, 4].map(|number| scene.enlist(Owner::of_process(number)));
             assert_eq!(scene.notify(1), 1);
             assert!(process(1, atomic::die).join().unwrap().is_none(), "told, and killed");
