@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, Fabric, Ticket};
+use polyproc_ipc::{BytesQueue, Fabric, Readiness, Ticket, Waitable};
 use rustix::process::Signal;
 
 use crate::boot::Entry;
@@ -256,6 +256,13 @@ impl Drop for Process {
 impl AsFd for Process {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sentinel()
+    }
+}
+
+/// For [`wait()`](crate::wait()): ready once the process has ended.
+impl Waitable for Process {
+    fn readiness(&self) -> polyproc_ipc::Result<Readiness<'_>> {
+        Ok(Readiness::Readable(self.sentinel()))
     }
 }
 

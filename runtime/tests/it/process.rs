@@ -135,6 +135,21 @@ fn the_sentinel_can_be_polled() {
 }
 
 #[test]
+fn processes_queues_and_connections_are_waited_for_together() {
+    watched(|| {
+        let results = queue();
+        let (here, there) = polyproc::pipe().unwrap();
+        let pollable = results.bytes().pollable().unwrap();
+        let process = Process::spawn(leave, (0,)).unwrap();
+        assert_eq!(polyproc::wait(&[&pollable, &here, &process], None).unwrap(), [2]);
+        there.send_bytes(b"x").unwrap();
+        assert_eq!(polyproc::wait(&[&pollable, &here], None).unwrap(), [1]);
+        results.put(&String::new()).unwrap();
+        assert_eq!(polyproc::wait(&[&pollable, &here, &process], None).unwrap(), [0, 1, 2]);
+    });
+}
+
+#[test]
 fn a_child_inherits_nothing_but_what_it_needs() {
     watched(|| {
         let _open = std::fs::File::open("/dev/null").unwrap();
