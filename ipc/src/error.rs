@@ -66,7 +66,7 @@ pub enum ErrorKind {
     Interrupted = 25,
     /// This system lacks something that the call needs.
     Unsupported = 26,
-    /// A lock's last owner died holding it. Only where `?` turned [`LockError::OwnerDied`](crate::LockError::OwnerDied) into an error; the lock was released again.
+    /// A lock's last owner died holding it. Only where `?` turned [`LockError::OwnerDied`](crate::LockError::OwnerDied) into an error; the lock was released again, with the guard that came with it.
     OwnerDied = 27,
     /// The barrier is broken: a wait ran out of time, a party died, its action failed, or somebody aborted or reset it. [`Barrier::reset`](crate::Barrier::reset) heals it.
     BrokenBarrier = 28,

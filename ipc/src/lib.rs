@@ -13,7 +13,7 @@
 //! - [`Manager`]: one place that makes them all, as Python's does, without a server.
 //! - [`Ticket`]: how an object travels to another process.
 //!
-//! There is no server process and no helper thread. The common path is a few stores in shared memory and no system call.
+//! There is no server process, and no helper thread but where something asks for one: a [`Pollable`] (one thread for all of a process), a [`Listener`] while it accepts. The common path is a few stores in shared memory and no system call.
 //!
 //! ```
 //! use polyproc_ipc::{Fabric, Lock, Queue};

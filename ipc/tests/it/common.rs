@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use polyproc_ipc::{Error, ErrorKind, Fabric, Report};
+pub(crate) use polyproc_testkit::dice::Dice;
 use polyproc_testkit::peer::{Builder, Peer};
 
 /// Longer than anything takes on a slow and busy machine.
@@ -85,26 +86,4 @@ pub(crate) fn add_to_pair(file: &File) {
     file.write_all_at(&(a + 1).to_ne_bytes(), 0).expect("the file of the pair");
     std::thread::yield_now();
     file.write_all_at(&(b + 1).to_ne_bytes(), 8).expect("the file of the pair");
-}
-
-/// Numbers that look random and follow from a seed (splitmix64).
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end.max(1)
-    }
-
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len() as u64) as usize]
-    }
 }

@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+pub(crate) use polyproc_testkit::dice::Dice;
+
 const RECORD: usize = 32;
 
 const INTENT: u64 = 1;
@@ -102,23 +104,5 @@ impl Life {
     /// The acts of one kind.
     pub(crate) fn of(&self, kind: usize) -> Vec<Act> {
         self.acts.iter().filter(|act| act.kind == kind).cloned().collect()
-    }
-}
-
-/// Numbers that look random and follow from a seed (splitmix64).
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end.max(1)
     }
 }
