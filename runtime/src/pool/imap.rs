@@ -77,11 +77,11 @@ enum Slot {
 
 impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
     pub(super) fn new(shared: &Arc<Shared>, task: Cow<'static, str>, input: I, ordered: bool, chunk: Option<usize>) -> Result<Imap<I, R>> {
-        let chunk = chunk.or(shared.chunk).unwrap_or(1).max(1);
+        let chunk = chunk.or(shared.settings.chunk).unwrap_or(1).max(1);
         let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, growing: true, cut: None, waiting: false };
         let job = Arc::new(Stream { state: Mutex::new(state), changed: Condvar::new() });
         let id = shared.enter(job.clone())?;
-        let window = chunk.saturating_mul(4).saturating_mul(shared.size);
+        let window = chunk.saturating_mul(4).saturating_mul(shared.settings.workers);
         Ok(Imap { shared: shared.clone(), job, id, task, input: Some(input), next: 0, chunk, window, result: PhantomData })
     }
 

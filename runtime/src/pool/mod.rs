@@ -3,6 +3,7 @@
 //! This file is the public face: it types calls and submits them. Which worker runs what, and what a death means, is decided in
 //! `collector`, `supervisor` and `worker`.
 
+mod builder;
 mod collector;
 mod gather;
 mod imap;
@@ -12,18 +13,17 @@ pub(crate) mod worker;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use polyproc_ipc::Fabric;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::task::{Task, TaskFn, encode_args};
 use crate::wire::{BatchBuilder, LONGEST_NAME};
+pub use builder::PoolBuilder;
 pub use gather::AsyncResult;
 use gather::Gather;
 pub use imap::Imap;
@@ -66,16 +66,6 @@ pub struct Pool {
     supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What a pool is made with. See [`Pool::builder`].
-#[derive(Default)]
-#[must_use = "no worker is started before `build`"]
-pub struct PoolBuilder {
-    workers: Option<usize>,
-    fabric: Option<Fabric>,
-    chunk: Option<usize>,
-    program: Option<PathBuf>,
-}
-
 /// One worker of a pool, at the moment of [`Pool::workers`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -86,78 +76,6 @@ pub struct WorkerInfo {
     pub ready: bool,
     /// How many calls it has finished.
     pub finished: u64,
-}
-
-impl PoolBuilder {
-    /// How many workers. Without it: one for each processor that this process may use, by affinity and by its cgroup's quota.
-    pub fn workers(mut self, count: usize) -> PoolBuilder {
-        self.workers = Some(count);
-        self
-    }
-
-    /// The fabric through which calls and results travel, and which is `Fabric::current()` in the workers. Without it: this process's current one.
-    pub fn fabric(mut self, fabric: &Fabric) -> PoolBuilder {
-        self.fabric = Some(fabric.clone());
-        self
-    }
-
-    /// How many calls of a map a worker takes at once. Without it: a quarter of each worker's share.
-    pub fn chunk_size(mut self, calls: usize) -> PoolBuilder {
-        self.chunk = Some(calls);
-        self
-    }
-
-    /// Another program for the workers; it must contain polyproc and the tasks. Without it: this program.
-    pub fn program(mut self, path: impl Into<PathBuf>) -> PoolBuilder {
-        self.program = Some(path.into());
-        self
-    }
-
-    /// Starts the workers, and returns without waiting until they are up.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidArgument` for no workers or chunks of nothing, [`ErrorKind::SpawnFailed`], or an error of the fabric. Nothing is left running then.
-    pub fn build(self) -> Result<Pool> {
-        let size = self.workers.unwrap_or_else(polyproc_ipc::available_cpus);
-        if size == 0 {
-            return Err(Error::argument("a pool needs at least one worker"));
-        }
-        if self.chunk == Some(0) {
-            return Err(Error::argument("a chunk needs at least one call"));
-        }
-        let fabric = self.fabric.map_or_else(Fabric::current, Ok)?;
-        let shared = Arc::new(Shared::new(fabric, size, self.chunk, self.program)?);
-        let mut live = Vec::with_capacity(size);
-        let mut failed = None;
-        for _ in 0..size {
-            match shared.start_worker() {
-                Ok(worker) => live.push(worker),
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        if let Some(error) = &failed {
-            shared.stop(error);
-        }
-        let body = {
-            let shared = shared.clone();
-            move || supervisor::run(&shared, live)
-        };
-        match std::thread::Builder::new().name("polyproc-supervise".into()).spawn(body) {
-            Ok(supervisor) => {
-                // Also after a failure: the supervisor ends at once then, and takes what was started with it.
-                let pool = Pool { shared, supervisor: Mutex::new(Some(supervisor)) };
-                failed.map_or(Ok(pool), Err)
-            }
-            Err(error) => {
-                supervisor::clear_away(&shared);
-                Err(Error::new(ErrorKind::SpawnFailed, format!("cannot start a thread of the pool: {error}")))
-            }
-        }
-    }
 }
 
 impl Pool {
@@ -388,7 +306,7 @@ impl Pool {
         items: impl Iterator<Item = A>,
         chunk: Option<usize>,
     ) -> Result<AsyncResult<Vec<R>>> {
-        match (chunk.or(self.shared.chunk), items.size_hint()) {
+        match (chunk.or(self.shared.settings.chunk), items.size_hint()) {
             (Some(chunk), _) => self.submit_chunks(task, items, chunk),
             (None, (low, Some(high))) if low == high => self.submit_chunks(task, items, self.share(low)),
             _ => {
@@ -401,7 +319,7 @@ impl Pool {
 
     /// A quarter of each worker's share: coarse enough to be cheap, fine enough that all end at about the same time.
     fn share(&self, calls: usize) -> usize {
-        calls.div_ceil(4 * self.shared.size).max(1)
+        calls.div_ceil(4 * self.shared.settings.workers).max(1)
     }
 
     fn submit_chunks<A: Serialize, R: DeserializeOwned>(
@@ -473,6 +391,6 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("workers", &self.shared.size).finish_non_exhaustive()
+        f.debug_struct("Pool").field("workers", &self.shared.settings.workers).finish_non_exhaustive()
     }
 }

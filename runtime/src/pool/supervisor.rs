@@ -79,7 +79,7 @@ impl Supervisor<'_> {
     /// Starts workers until there are as many as there should be. A death is noted before its successor starts.
     fn fill_up(&mut self) {
         self.put_notes();
-        while self.notes.is_empty() && self.live.len() < self.shared.size {
+        while self.notes.is_empty() && self.live.len() < self.shared.settings.workers {
             match self.shared.start_worker() {
                 Ok(worker) => {
                     self.live.push(worker);

@@ -5,12 +5,12 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use polyproc_ipc::{BytesQueue, Fabric, Message, Owner};
 
+use super::builder::Settings;
 use crate::boot::Entry;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,9 +82,7 @@ pub(super) struct Shared {
     pub(super) fabric: Fabric,
     pub(super) tasks: BytesQueue,
     pub(super) results: BytesQueue,
-    pub(super) size: usize,
-    pub(super) chunk: Option<usize>,
-    pub(super) program: Option<PathBuf>,
+    pub(super) settings: Settings,
     pub(super) bell: OwnedFd,
     /// How many forks lay behind the process that made the pool.
     pub(super) forks: u32,
@@ -96,7 +94,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(fabric: Fabric, size: usize, chunk: Option<usize>, program: Option<PathBuf>) -> Result<Shared> {
+    pub(super) fn new(fabric: Fabric, settings: Settings) -> Result<Shared> {
         let bell = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::os(errno, "the bell of a pool"))?;
         // A dead worker's lease waits for the collector, and is not handed to the next worker: its first call may be what killed.
@@ -106,9 +104,7 @@ impl Shared {
             fabric,
             tasks,
             results,
-            size,
-            chunk,
-            program,
+            settings,
             bell,
             forks: crate::spawn::fork_generation(),
             workers: Mutex::default(),
@@ -208,7 +204,7 @@ impl Shared {
         let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend() };
         // Entered under the lock, so that the collector finds a worker that announces itself at once.
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let child = Child::start(self.program.as_deref(), entry, &self.fabric)?;
+        let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric)?;
         let worker = Arc::new(Worker { number, child, owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
         workers.push(worker.clone());
         Ok(worker)
