@@ -163,7 +163,8 @@ fn in_place(pieces: Vec<Piece>, fabric: &Fabric, tail: usize) -> Result<(View, V
     if !fits || Arc::strong_count(&base) != handles {
         return Err(pieces);
     }
-    let rest: Vec<Rest> = pieces.into_iter().map(|piece| if is_base(&piece) { Rest::Here(piece.at..piece.at + piece.len) } else { Rest::Elsewhere(piece) }).collect();
+    let rest: Vec<Rest> =
+        pieces.into_iter().map(|piece| if is_base(&piece) { Rest::Here(piece.at..piece.at + piece.len) } else { Rest::Elsewhere(piece) }).collect();
     match Arc::try_unwrap(base) {
         Ok(view) => Ok((view, rest)),
         // Cloned from another thread's handle at this very moment.

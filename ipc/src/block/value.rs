@@ -120,4 +120,3 @@ impl<'de, T: Plain> Deserialize<'de> for Made<T> {
         deserializer.deserialize_bytes(Bytes(PhantomData))
     }
 }
-

@@ -166,6 +166,11 @@ impl BytesQueue {
         self.put_chunk(0, loan, codec::RAW, Deadline::Never)
     }
 
+    /// As [`BytesQueue::put_loan`], of bytes in this [codec](crate::codec).
+    pub fn put_loan_as(&self, loan: Loan, codec: u8) -> Result<(), Unsent> {
+        self.put_chunk(0, loan, codec, Deadline::Never)
+    }
+
     /// Puts encoded values and their blocks as one message; waits while the queue is full. Blocks that can, stay where they are: see [`Block`](crate::Block).
     ///
     /// # Errors

@@ -64,6 +64,11 @@ pub(crate) fn run(table: &mut Table) {
             mark.around(|| lease.ack().unwrap());
         };
         taken(table, &format!("acknowledge, {name}"), &two_and_an_entry(len), ack, after);
+        let keep: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| {
+            let lease = queue.get_lease().unwrap();
+            std::mem::forget(mark.around(|| lease.ack_and_keep().unwrap()));
+        };
+        taken(table, &format!("acknowledge and keep, {name}"), &two_and_an_entry(len), keep, after);
         let get: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| drop(mark.around(|| queue.get().unwrap()));
         taken(table, &format!("get of what came back, {name}"), &one_of_two_returned(len), get, after);
     }
