@@ -56,6 +56,7 @@ extern crate self as polyproc;
 
 mod boot;
 mod child;
+mod current;
 mod error;
 mod panic;
 mod pool;
@@ -66,11 +67,12 @@ mod task;
 mod wire;
 
 pub use boot::init;
+pub use current::{CurrentCall, cancelled, current_call};
 pub use error::{Error, ErrorKind, Result};
 pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
-pub use pool::{AsyncResult, Imap, Pool, PoolBuilder, WorkerInfo};
+pub use pool::{AsCompleted, AsyncResult, Calls, Imap, Options, Pool, PoolBuilder, Priority, Retry, WaitUntil, WorkerInfo, as_completed, wait_calls};
 pub use process::{Exit, Process, ProcessBuilder};
 pub use task::{Task, TaskFn};
 
