@@ -220,6 +220,7 @@ impl<T> Future for AsyncResult<T> {
                 return Poll::Pending;
             }
         }
+        self.polled = None;
         Poll::Ready(self.take(None))
     }
 }
