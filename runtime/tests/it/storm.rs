@@ -66,7 +66,8 @@ fn send(pool: &Pool, dice: &mut Dice, number: usize, began: &Array<u32>, ended: 
     if way == 3 || dice.below(10) == 0 {
         options = options.hard_limit(Duration::from_millis(3 + dice.below(10)));
     }
-    let steps = dice.below(if dice.below(10) == 0 { 3_000_000 } else { 20_000 });
+    let most = if dice.below(10) == 0 { 3_000_000 } else { 20_000 };
+    let steps = dice.below(most);
     let call = pool.with(options).submit(storm, (number, steps, way, began.clone(), ended.clone())).unwrap();
     Sent { call, way, most: times + 1, cancelled: false }
 }
