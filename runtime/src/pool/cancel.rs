@@ -8,28 +8,34 @@
 //!
 //! Must not know how a job keeps its outcomes.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk::Why;
 use super::gather::Gather;
-use super::table::Shared;
+use super::table::{Phase, Shared};
 use super::warden::{self, Deed};
 use crate::error::{Error, Result};
 
 /// Cancels what is not over of a job. False: all of it is.
-pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &Cow<'static, str>, grace: Duration) -> Result<bool> {
+pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &str, grace: Duration) -> Result<bool> {
     if !shared.at_home() {
         return Err(Error::argument("a pool's calls cannot be cancelled in a forked process"));
     }
-    if job.done().is_some() || !shared.board.list(id, |each| shared.workers().iter().for_each(|worker| each(&worker.page)), || job.cancel(task))? {
+    if job.done().is_some() {
         return Ok(false);
+    }
+    match shared.board.list(id, |each| shared.workers().iter().for_each(|worker| each(&worker.page)), || job.cancel(task)) {
+        Ok(true) => {}
+        Ok(false) => return Ok(false),
+        // The pool ended meanwhile, and every call with it.
+        Err(_) if matches!(shared.phase(), Phase::Drained | Phase::Stopped(_)) => return Ok(false),
+        Err(error) => return Err(error),
     }
     let mut running = Vec::new();
     let mut begun = Vec::new();
     for worker in shared.workers() {
-        if let Some(seen) = worker.page.look()?.filter(|seen| seen.job == id) {
+        if let Some(seen) = worker.look()?.filter(|seen| seen.job == id) {
             begun.push(seen.index);
             if seen.running {
                 running.push((worker, seen.serial));

@@ -173,6 +173,7 @@ impl Collector<'_> {
                 self.submit_again(batch.job, tail);
             }
         }
+        self.shared.bury(&worker);
         let finished = worker.finished.load(Ordering::Relaxed) > 0;
         if began {
             self.fruitless = 0;

@@ -85,6 +85,13 @@ impl Page {
         Ok(Page(Array::zeroed_with(fabric, WORDS, Locking::None)?))
     }
 
+    /// A dead worker's page for its successor: it shows no call, and goes on with the serial numbers.
+    pub(crate) fn pass_on(self) -> Result<Page> {
+        let serial = self.0.load(TURN)? >> STATE_BITS;
+        self.0.store(TURN, (serial + 1) << STATE_BITS | WRITING)?;
+        Ok(self)
+    }
+
     pub(crate) fn from_ticket(ticket: &Ticket) -> Result<Page> {
         Ok(Page(Array::from_ticket(ticket)?))
     }
@@ -164,7 +171,9 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(page: &Ticket, cancelled: &Ticket) -> Result<Desk> {
-        Ok(Desk { page: Page::from_ticket(page)?, cancelled: BytesSet::from_ticket(cancelled)?, serial: 0 })
+        let page = Page::from_ticket(page)?;
+        let serial = page.0.load(TURN)? >> STATE_BITS;
+        Ok(Desk { page, cancelled: BytesSet::from_ticket(cancelled)?, serial })
     }
 
     pub(crate) fn page(&self) -> &Page {
@@ -266,5 +275,98 @@ impl Board {
     fn tell(listed: u64, publish: &impl Fn(&dyn Fn(&Page))) {
         // A page that cannot be written is of a worker whose fabric is damaged: it finds that itself.
         publish(&|page| drop(page.0.store(CANCELLED, listed)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::wire::{BatchBuilder, Terms};
+
+    fn batch(job: u64, first: u64, calls: u32) -> Vec<u8> {
+        let mut batch = BatchBuilder::new(job, first, "t", Terms { hard: job, ..Terms::PLAIN });
+        (0..calls).for_each(|_| batch.push_encoded(&[0x90]));
+        batch.finish()
+    }
+
+    fn desk(fabric: &Fabric) -> (Desk, Page, Board) {
+        let (page, board) = (Page::new(fabric).unwrap(), Board::new(fabric).unwrap());
+        (Desk::new(&page.lend(), &board.lend()).unwrap(), page, board)
+    }
+
+    #[test]
+    fn a_page_shows_the_call_and_its_end() {
+        let (mut desk, page, board) = desk(&Fabric::new().unwrap());
+        assert_eq!(page.look().unwrap(), None);
+        let bytes = batch(7, 100, 2);
+        desk.open(&Batch::parse(&bytes).unwrap()).unwrap();
+        assert_eq!(page.look().unwrap(), None);
+        let serial = desk.begin(5).unwrap();
+        let seen = Seen { serial, job: 7, index: 100, running: true, started: 5, hard: 7 };
+        assert_eq!(page.look().unwrap(), Some(seen));
+        assert!(page.tell(serial).unwrap() && page.told(serial) && !page.tell(serial).unwrap());
+        assert_eq!(page.verdict(7, 100), None);
+        assert!(desk.finish().unwrap() && !page.told(serial));
+        assert!(!page.condemn(serial, Why::Cancelled).unwrap(), "too late");
+        let next = desk.begin(6).unwrap();
+        assert!(!page.condemn(serial, Why::Cancelled).unwrap(), "another call");
+        assert!(page.condemn(next, Why::OverLimit).unwrap() && !desk.finish().unwrap());
+        assert_eq!((page.verdict(7, 101), page.verdict(7, 100), page.verdict(8, 101)), (Some(Why::OverLimit), None, None));
+        let page = page.pass_on().unwrap();
+        assert_eq!((page.look().unwrap(), page.verdict(7, 101)), (None, None));
+        let mut successor = Desk::new(&page.lend(), &board.lend()).unwrap();
+        assert!(successor.begin(0).unwrap() > next && !page.condemn(next, Why::Cancelled).unwrap());
+    }
+
+    #[test]
+    fn a_cancelled_job_is_skipped_until_it_is_taken_out() {
+        let fabric = Fabric::new().unwrap();
+        let (mut desk, page, board) = desk(&fabric);
+        desk.begin(0).unwrap();
+        let publish = |each: &dyn Fn(&Page)| each(&page);
+        assert!(board.list(7, publish, || true).unwrap() && !board.list(8, publish, || false).unwrap());
+        assert_eq!((desk.must_skip(7).unwrap(), desk.must_skip(8).unwrap()), (true, false));
+        let late = board.introduce(Page::new(&fabric).unwrap(), Ok).unwrap();
+        assert_eq!(late.0.load(CANCELLED).unwrap(), 1, "a new worker is told as well");
+        board.unlist(7, publish).unwrap();
+        assert_eq!((desk.must_skip(7).unwrap(), page.0.load(CANCELLED).unwrap()), (false, 0));
+    }
+
+    /// The two sides in two threads: what one sees fits together, and exactly one of them ends each call.
+    #[test]
+    fn one_side_decides() {
+        let (mut desk, page, _board) = desk(&Fabric::new().unwrap());
+        let (stop, condemned) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+        let lost = std::thread::scope(|scope| {
+            let pool = scope.spawn(|| {
+                let mut looks = 0_u64;
+                while !stop.load(Ordering::Relaxed) {
+                    let Some(seen) = page.look().unwrap() else { continue };
+                    // Batch n is of job n, has 3 calls, begins at 1000 n, and its first has the serial number 3 n + 1.
+                    assert_eq!((seen.job, seen.index % 1000, seen.hard), ((seen.serial - 1) / 3, (seen.serial - 1) % 3, seen.job));
+                    looks += 1;
+                    if looks.is_multiple_of(3) && page.condemn(seen.serial, Why::Cancelled).unwrap() {
+                        condemned.lock().unwrap().push(seen.serial);
+                    }
+                }
+            });
+            let mut lost = Vec::new();
+            for job in 0..30_000 {
+                let bytes = batch(job, 1000 * job, 3);
+                desk.open(&Batch::parse(&bytes).unwrap()).unwrap();
+                for _ in 0..3 {
+                    let serial = desk.begin(job).unwrap();
+                    if !desk.finish().unwrap() {
+                        lost.push(serial);
+                    }
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+            pool.join().unwrap();
+            lost
+        });
+        assert_eq!(lost, condemned.into_inner().unwrap());
     }
 }

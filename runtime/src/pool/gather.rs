@@ -4,7 +4,6 @@
 //! they ran: they have their outcome at once, and the job stays in the pool's table until workers have skipped them. Outcomes are kept encoded, and decoded in the
 //! thread that asks. Must not know workers or queues.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
@@ -42,7 +41,7 @@ struct State {
 
 /// What is known of a cancelled job.
 struct Cancel {
-    task: Cow<'static, str>,
+    task: Box<str>,
     /// Calls that had begun when it was cancelled: their own end decides.
     begun: HashSet<u64>,
 }
@@ -96,12 +95,12 @@ impl Gather {
     }
 
     /// The job is cancelled, but for the calls that `begun` says; again, for more of them. False: it is done.
-    pub(super) fn cancel(&self, task: &Cow<'static, str>) -> bool {
+    pub(super) fn cancel(&self, task: &str) -> bool {
         let mut state = self.lock();
         if self.done.get().is_some() {
             return false;
         }
-        state.cancel.get_or_insert_with(|| Cancel { task: task.clone(), begun: HashSet::new() });
+        state.cancel.get_or_insert_with(|| Cancel { task: task.into(), begun: HashSet::new() });
         true
     }
 

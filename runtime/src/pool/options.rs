@@ -53,11 +53,13 @@ impl Retry {
     }
 
     /// Also if the task panicked, or did not end within its hard limit. A task's own `Err` is a value, and no error here.
+    #[must_use]
     pub const fn or_error(self) -> Retry {
         Retry { errors: true, ..self }
     }
 
     /// Waits before an attempt: `first` before the second, then each time `factor` times as long, but never longer than `max`. No worker waits meanwhile.
+    #[must_use]
     pub const fn backoff(self, first: Duration, factor: f64, max: Duration) -> Retry {
         Retry { first, factor, max, ..self }
     }
@@ -163,7 +165,7 @@ impl Options {
             "a window needs room for at least one call"
         } else if self.soft == Some(Duration::ZERO) || self.hard == Some(Duration::ZERO) {
             "a limit of no time lets no call run"
-        } else if !(self.retry.factor >= 0.0) {
+        } else if self.retry.factor.is_nan() || self.retry.factor < 0.0 {
             "the factor of a back-off is a number of at least 0"
         } else {
             return Ok(());

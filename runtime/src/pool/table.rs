@@ -5,13 +5,13 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner};
 
 use super::builder::Settings;
-use super::desk::{Board, Page};
+use super::desk::{Board, Page, Seen};
 use super::options::{LANES, Options};
 use super::warden::Warden;
 use crate::boot::Entry;
@@ -106,14 +106,22 @@ struct Table {
 pub(super) struct Worker {
     pub(super) number: u32,
     pub(super) child: Child,
-    /// Its page of the desk.
+    /// Its page of the desk. After its death it is its successor's; see [`Worker::look`].
     pub(super) page: Page,
+    /// It is dead, and the collector is done with it.
+    pub(super) buried: AtomicBool,
     /// `Owner` bits, once the worker has announced itself; 0 before.
     pub(super) owner: AtomicU64,
     pub(super) finished: AtomicU64,
 }
 
 impl Worker {
+    /// What its page shows, as long as that is its page. A serial number that was seen here is never one of a successor.
+    pub(super) fn look(&self) -> Result<Option<Seen>> {
+        let seen = self.page.look()?;
+        Ok(seen.filter(|_| !self.buried.load(Ordering::SeqCst)))
+    }
+
     pub(super) fn owner(&self) -> Option<Owner> {
         Some(self.owner.load(Ordering::Acquire)).filter(|&bits| bits != 0).map(Owner::from_bits)
     }
@@ -129,6 +137,8 @@ pub(super) struct Shared {
     pub(super) forks: u32,
     /// Workers whose death the collector has not handled.
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
+    /// Pages of workers that are gone.
+    pages: Mutex<Vec<Page>>,
     /// The cancelled jobs, as workers see them.
     pub(super) board: Board,
     pub(super) warden: Warden,
@@ -155,6 +165,7 @@ impl Shared {
             bell,
             forks: crate::spawn::fork_generation(),
             workers: Mutex::default(),
+            pages: Mutex::default(),
             board,
             warden: Warden::default(),
             table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new(), waiting: 0 }),
@@ -325,16 +336,28 @@ impl Shared {
 
     pub(super) fn start_worker(&self) -> Result<Arc<Worker>> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) as u32;
-        let page = Page::new(&self.fabric)?;
+        // The successor of a dead worker must not depend on there being memory.
+        let spare = self.pages.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let page = spare.map_or_else(|| Page::new(&self.fabric), Page::pass_on)?;
         let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend(), page: page.lend(), cancelled: self.board.lend() };
         self.board.introduce(page, |page| {
             // Entered under the lock, so that the collector finds a worker that announces itself at once.
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-            let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric)?;
-            let worker = Arc::new(Worker { number, child, page, owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
+            let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric).inspect_err(|_| self.keep_page(page.clone()))?;
+            let worker = Arc::new(Worker { number, child, page, buried: AtomicBool::new(false), owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
             workers.push(worker.clone());
             Ok(worker)
         })
+    }
+
+    /// The collector is done with a dead worker: its page is the next one's.
+    pub(super) fn bury(&self, worker: &Worker) {
+        worker.buried.store(true, Ordering::SeqCst);
+        self.keep_page(worker.page.clone());
+    }
+
+    fn keep_page(&self, page: Page) {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).push(page);
     }
 
     /// Takes a worker out of the list.

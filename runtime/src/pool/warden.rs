@@ -69,11 +69,16 @@ impl Warden {
     pub(super) fn hurry(&self, job: u64) {
         let mut state = self.lock();
         let now = Instant::now();
-        let mine: Vec<_> = state.deeds.extract_if(.., |_, deed| matches!(deed, Deed::Submit { job: of, .. } if *of == job)).collect();
+        let of_job = |deed: &Deed| matches!(deed, Deed::Submit { job: of, .. } if *of == job);
+        let mine: Vec<_> = state.deeds.iter().filter(|(_, deed)| of_job(deed)).map(|(key, _)| *key).collect();
         if mine.is_empty() {
             return;
         }
-        state.deeds.extend(mine.into_iter().map(|((_, number), deed)| ((now, number), deed)));
+        for key in mine {
+            if let Some(deed) = state.deeds.remove(&key) {
+                state.deeds.insert((now, key.1), deed);
+            }
+        }
         state.changed = true;
         drop(state);
         self.bell.notify_one();
@@ -193,7 +198,7 @@ pub(super) fn end_call(shared: &Shared, worker: &Worker, serial: u64, why: Why) 
 fn watch(shared: &Shared, shortest: Duration) -> Duration {
     let mut look = shortest;
     for worker in shared.workers() {
-        let seen = match worker.page.look() {
+        let seen = match worker.look() {
             Ok(Some(seen)) if seen.running && seen.hard != 0 => seen,
             Ok(_) => continue,
             Err(error) => {

@@ -86,9 +86,11 @@ impl Worker {
                 Ok(run) => current::with(index, serial, started, || panic::watch(batch.name, || run(arguments, &mut self.record))),
                 Err(failure) => Err(failure.clone()),
             };
-            if let Err(failure) = answer {
-                let back = if batch.terms.bring_back { arguments } else { &[] };
-                wire::failed(&mut self.record, [batch.job, index, self.owner], batch.terms.attempt, &failure, back);
+            let failure = answer.err();
+            if let Some(failure) = &failure {
+                let may_come_again = batch.terms.bring_back && failure.number == ErrorKind::Panicked.number();
+                let back = if may_come_again { arguments } else { &[] };
+                wire::failed(&mut self.record, [batch.job, index, self.owner], batch.terms.attempt, failure, back);
             }
             if !self.desk.finish()? {
                 // Condemned: the pool has decided what became of this call, and ends this process.
@@ -96,7 +98,7 @@ impl Worker {
                     std::thread::park();
                 }
             }
-            self.put_record(batch, index)?;
+            self.put_record(batch, index, failure)?;
             started = desk::now();
             if started - announced > PROMPT {
                 self.results.wake();
@@ -117,14 +119,16 @@ impl Worker {
         }
     }
 
-    /// Puts the record; one that the fabric has no room for becomes a failure that says so.
-    fn put_record(&mut self, batch: &Batch<'_>, index: u64) -> Result<()> {
+    /// Puts the record; a value that the fabric has no room for becomes a failure that says so, and a failure comes without the arguments, for good.
+    fn put_record(&mut self, batch: &Batch<'_>, index: u64, failure: Option<Failure>) -> Result<()> {
         match self.results.put_quiet(&self.record) {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), Ipc::TooLarge | Ipc::OutOfMemory) => {
                 let bytes = self.record.len();
-                let sentence = format!("the result of task '{}' ({bytes} bytes) does not fit into the fabric: {error}", batch.name);
-                let failure = Failure::new(ErrorKind::BadResult, batch.name, sentence);
+                let failure = failure.unwrap_or_else(|| {
+                    let sentence = format!("the result of task '{}' ({bytes} bytes) does not fit into the fabric: {error}", batch.name);
+                    Failure::new(ErrorKind::BadResult, batch.name, sentence)
+                });
                 wire::failed(&mut self.record, [batch.job, index, self.owner], batch.terms.attempt, &failure, &[]);
                 put(&self.results, &self.record)
             }

@@ -113,7 +113,7 @@ fn nothing_done_of_a_map_is_lost() {
         pool.terminate();
         let all = cut.get_all().unwrap();
         assert_eq!(all.iter().filter(|result| result.is_ok()).count(), 1, "what was done before the end");
-        assert!(all.iter().flat_map(|result| result.as_ref().err()).all(|error| error.kind() == ErrorKind::Terminated));
+        assert!(all.iter().filter_map(|result| result.as_ref().err()).all(|error| error.kind() == ErrorKind::Terminated));
     });
 }
 

@@ -32,8 +32,10 @@ fn polite(begun: Queue<u64>) -> u64 {
 
 #[task]
 fn endless_at(n: u64, at: u64) -> u64 {
-    while n == at {
-        std::thread::park();
+    if n == at {
+        loop {
+            std::thread::park();
+        }
     }
     n
 }
@@ -208,7 +210,9 @@ fn cancelling_races_with_finishing() {
         let mut dice = Dice(u64::from(std::process::id()));
         let fabric = Fabric::current().unwrap();
         let (mut never, mut ended, mut finished) = (0, 0, 0);
-        for round in 0..60 {
+        let mut round = 0;
+        while round < 60 || never == 0 || ended == 0 || finished == 0 {
+            round += 1;
             const CALLS: usize = 40;
             let began = Array::zeroed(&fabric, CALLS).unwrap();
             // Short calls are mostly cancelled before or after, long ones in the middle.
@@ -249,7 +253,6 @@ fn cancelling_races_with_finishing() {
             began.destroy().unwrap();
         }
         println!("of the cancelled, {never} never ran, {ended} were ended, {finished} were faster");
-        assert!(never > 0 && ended > 0 && finished > 0);
         pool.close();
         pool.join().unwrap();
     });
