@@ -47,8 +47,8 @@ pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &st
         worker.page.tell(serial)?;
         if grace.is_zero() {
             warden::end_call(shared, &worker, serial, Why::Cancelled);
-        } else {
-            shared.warden.later(shared, grace, Deed::Condemn { worker, serial })?;
+        } else if grace != Duration::MAX {
+            shared.warden.later(shared, grace, Deed::Condemn { worker: Arc::downgrade(&worker), serial })?;
         }
     }
     shared.warden.hurry(id);

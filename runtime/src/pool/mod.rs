@@ -108,7 +108,7 @@ impl Pool {
         self.calls().apply(task, args)
     }
 
-    /// The pool's calls with options: retries, limits, priority, chunks.
+    /// The pool's calls with these options in place of its own: retries, limits, priority, chunks.
     ///
     /// ```
     /// # use polyproc::{Options, Pool, Priority, task};
@@ -129,7 +129,7 @@ impl Pool {
     }
 
     /// Submits one call, and returns without waiting for it. While as many submissions as the pool holds are unfinished ([`PoolBuilder::max_pending`]), it first waits for
-    /// one to be over; not so in a callback of any pool.
+    /// one to be over; not so in a callback of any pool. In a thread that must not wait, as an executor's, [`try_submit`](Pool::try_submit) is the one to use.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@
 //! running one is due. Its lock is taken last of all. Must not wait for the collector.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,8 +24,8 @@ pub(super) const AGAIN: Duration = Duration::from_millis(20);
 
 /// What is to be done at some time.
 pub(super) enum Deed {
-    /// End this call of this worker, if it still runs.
-    Condemn { worker: Arc<Worker>, serial: u64 },
+    /// End this call of this worker, if it still runs. It does not keep what is left of a dead worker.
+    Condemn { worker: Weak<Worker>, serial: u64 },
     /// Submit this batch of this job.
     Submit { job: u64, batch: Vec<u8> },
     /// Say in the result queue that this job was cancelled.
@@ -167,7 +167,7 @@ impl Warden {
 
     fn act(&self, shared: &Arc<Shared>, deed: Deed) {
         let (deed, done) = match deed {
-            Deed::Condemn { worker, serial } => return end_call(shared, &worker, serial, Why::Cancelled),
+            Deed::Condemn { worker, serial } => return worker.upgrade().into_iter().for_each(|worker| end_call(shared, &worker, serial, Why::Cancelled)),
             Deed::Submit { job, batch } => {
                 let done = shared.submit_or_settle(job, &batch);
                 (Deed::Submit { job, batch }, done)
