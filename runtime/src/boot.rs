@@ -16,7 +16,7 @@ use rustix::io::{Errno, FdFlags};
 use crate::spawn::{LIFE, MEMORY, VARIABLE};
 
 /// What a child is told in its environment: `1:<parent's pid>:process:<ticket>`, or
-/// `1:<parent's pid>:worker:<number>:<ticket>:<ticket>`.
+/// `1:<parent's pid>:worker:<number>` and four tickets.
 pub(crate) struct Call {
     pub(crate) parent: u32,
     pub(crate) entry: Entry,
@@ -26,8 +26,8 @@ pub(crate) struct Call {
 pub(crate) enum Entry {
     /// Run the one call in this queue, and put the outcome there.
     Process { mailbox: Ticket },
-    /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool.
-    Worker { number: u32, tasks: Ticket, results: Ticket },
+    /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool, with this page of its desk.
+    Worker { number: u32, tasks: Ticket, results: Ticket, page: Ticket, cancelled: Ticket },
 }
 
 impl Call {
@@ -44,7 +44,8 @@ impl Call {
             "process" => Entry::Process { mailbox: ticket(fields.next())? },
             "worker" => {
                 let number = fields.next()?.parse().ok()?;
-                Entry::Worker { number, tasks: ticket(fields.next())?, results: ticket(fields.next())? }
+                let mut next = || ticket(fields.next());
+                Entry::Worker { number, tasks: next()?, results: next()?, page: next()?, cancelled: next()? }
             }
             _ => return None,
         };
@@ -67,7 +68,7 @@ impl fmt::Display for Call {
         write!(f, "1:{}:", self.parent)?;
         match &self.entry {
             Entry::Process { mailbox } => write!(f, "process:{mailbox}"),
-            Entry::Worker { number, tasks, results } => write!(f, "worker:{number}:{tasks}:{results}"),
+            Entry::Worker { number, tasks, results, page, cancelled } => write!(f, "worker:{number}:{tasks}:{results}:{page}:{cancelled}"),
         }
     }
 }
@@ -198,7 +199,7 @@ fn child(call: Call) -> ! {
     // The process ends with what the body leaves behind, so nothing broken can be seen.
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match call.entry {
         Entry::Process { mailbox } => crate::process::child(&mailbox),
-        Entry::Worker { number, tasks, results } => crate::pool::worker::run(&fabric, number, &tasks, &results),
+        Entry::Worker { number, tasks, results, page, cancelled } => crate::pool::worker::run(&fabric, number, [&tasks, &results, &page, &cancelled]),
     }));
     std::process::exit(code.unwrap_or(1));
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,6 +36,10 @@ pub enum ErrorKind {
     NotStarted,
     /// Two tasks of one program have the same name.
     AmbiguousTask,
+    /// The call was cancelled: before it ran, or while it ran, and then its worker was ended.
+    Cancelled,
+    /// The call did not end within its hard limit, and its worker was ended.
+    TimeLimit,
     /// An error of shared memory, of an argument or of time: see [`polyproc_ipc::ErrorKind`].
     Ipc(polyproc_ipc::ErrorKind),
 }
@@ -54,6 +59,8 @@ impl ErrorKind {
             ErrorKind::GaveUp => 108,
             ErrorKind::NotStarted => 109,
             ErrorKind::AmbiguousTask => 110,
+            ErrorKind::Cancelled => 111,
+            ErrorKind::TimeLimit => 112,
             ErrorKind::Ipc(kind) => kind.number(),
         }
     }
@@ -66,6 +73,7 @@ impl ErrorKind {
             102 => ErrorKind::BadResult,
             109 => ErrorKind::NotStarted,
             110 => ErrorKind::AmbiguousTask,
+            111 => ErrorKind::Cancelled,
             _ => ErrorKind::Panicked,
         }
     }
@@ -80,7 +88,14 @@ struct Inner {
     sentence: String,
     failure: Option<Failure>,
     death: Option<Death>,
+    call: Option<CallId>,
     source: Option<polyproc_ipc::Error>,
+}
+
+impl Inner {
+    fn new(kind: ErrorKind, sentence: String) -> Inner {
+        Inner { kind, sentence, failure: None, death: None, call: None, source: None }
+    }
 }
 
 /// How a process ended, as far as it is an error.
@@ -89,13 +104,44 @@ pub(crate) struct Death {
     pub(crate) pid: u32,
     /// The exit code, or minus the signal.
     pub(crate) code: i32,
+    /// Its last known resident size in bytes.
+    pub(crate) resident: Option<u64>,
+    /// Whether the system killed it for want of memory.
+    pub(crate) out_of_memory: Option<bool>,
+}
+
+impl Death {
+    /// A death of which nothing else is known.
+    pub(crate) fn new(pid: u32, code: i32) -> Death {
+        Death { pid, code, resident: None, out_of_memory: None }
+    }
+}
+
+/// Which call of those submitted together, and which attempt of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallId {
+    pub(crate) number: u64,
+    pub(crate) attempt: u32,
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "call {}, attempt {}", self.number, self.attempt)
+    }
 }
 
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.code {
-            code if code < 0 => write!(f, "was ended by {}", signal_name(-code)),
-            code => write!(f, "ended with exit code {code}"),
+            code if code < 0 => write!(f, "was ended by {}", signal_name(-code))?,
+            code => write!(f, "ended with exit code {code}")?,
+        }
+        if self.out_of_memory == Some(true) {
+            f.write_str(", for want of memory")?;
+        }
+        match self.resident {
+            Some(bytes) => write!(f, ", with {} KiB resident", bytes >> 10),
+            None => Ok(()),
         }
     }
 }
@@ -120,7 +166,11 @@ impl Error {
     /// An error of `kind` with its sentence.
     #[cold]
     pub(crate) fn new(kind: ErrorKind, sentence: impl Into<String>) -> Error {
-        Error(Arc::new(Inner { kind, sentence: sentence.into(), failure: None, death: None, source: None }))
+        Error::of(Inner::new(kind, sentence.into()))
+    }
+
+    fn of(inner: Inner) -> Error {
+        Error(Arc::new(inner))
     }
 
     #[cold]
@@ -140,26 +190,68 @@ impl Error {
             ErrorKind::Panicked => format!("task '{}' panicked: {}", failure.task, failure.message),
             _ => failure.message.clone(),
         };
-        Error(Arc::new(Inner { kind, sentence, failure: Some(failure), death: None, source: None }))
+        Error::of(Inner { failure: Some(failure), ..Inner::new(kind, sentence) })
+    }
+
+    /// What a worker said of a call.
+    #[cold]
+    pub(crate) fn failed(failure: Failure, call: CallId) -> Error {
+        match ErrorKind::reported(failure.number) {
+            ErrorKind::Cancelled => Error::skipped(&failure.task, call.number),
+            _ => Error::from_failure(failure).at(call),
+        }
     }
 
     #[cold]
-    pub(crate) fn died(death: Death, task: &str) -> Error {
-        let sentence = format!("the worker (pid {}) that ran task '{task}' {death}", death.pid);
-        let failure = Some(Failure::new(ErrorKind::WorkerDied, task, ""));
-        Error(Arc::new(Inner { kind: ErrorKind::WorkerDied, sentence, failure, death: Some(death), source: None }))
+    pub(crate) fn died(death: Death, task: &str, call: CallId) -> Error {
+        let sentence = format!("the worker (pid {}) that ran task '{task}' ({call}) {death}", death.pid);
+        Error::ended(ErrorKind::WorkerDied, task, sentence, death).at(call)
+    }
+
+    /// A call that was cancelled before it began.
+    #[cold]
+    pub(crate) fn skipped(task: &str, number: u64) -> Error {
+        let sentence = format!("task '{task}' (call {number}) was cancelled before it ran");
+        let failure = Some(Failure::new(ErrorKind::Cancelled, task, ""));
+        Error::of(Inner { failure, call: Some(CallId { number, attempt: 0 }), ..Inner::new(ErrorKind::Cancelled, sentence) })
+    }
+
+    /// A call that was cancelled while it ran, and had not ended within the grace.
+    #[cold]
+    pub(crate) fn cancelled(death: Death, task: &str, call: CallId) -> Error {
+        let sentence = format!("task '{task}' ({call}) was cancelled while it ran; its worker (pid {}) was ended", death.pid);
+        Error::ended(ErrorKind::Cancelled, task, sentence, death).at(call)
+    }
+
+    /// A call whose worker was ended because it took longer than `limit`.
+    #[cold]
+    pub(crate) fn time_limit(death: Death, task: &str, call: CallId, limit: Duration) -> Error {
+        let sentence = format!("task '{task}' ({call}) did not end within its limit of {limit:?}; its worker (pid {}) was ended", death.pid);
+        Error::ended(ErrorKind::TimeLimit, task, sentence, death).at(call)
+    }
+
+    fn ended(kind: ErrorKind, task: &str, sentence: String, death: Death) -> Error {
+        Error::of(Inner { failure: Some(Failure::new(kind, task, "")), death: Some(death), ..Inner::new(kind, sentence) })
+    }
+
+    /// The same of this call. Only for an error that was just made.
+    fn at(mut self, call: CallId) -> Error {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.call = Some(call);
+        }
+        self
     }
 
     #[cold]
     pub(crate) fn with_death(kind: ErrorKind, death: Death, sentence: String) -> Error {
-        Error(Arc::new(Inner { kind, sentence, failure: None, death: Some(death), source: None }))
+        Error::of(Inner { death: Some(death), ..Inner::new(kind, sentence) })
     }
 
     /// `source`, said again as `kind` with a sentence in front of it.
     #[cold]
     pub(crate) fn because(kind: ErrorKind, sentence: impl fmt::Display, source: polyproc_ipc::Error) -> Error {
         let sentence = format!("{sentence}: {source}");
-        Error(Arc::new(Inner { kind, sentence, failure: None, death: None, source: Some(source) }))
+        Error::of(Inner { source: Some(source), ..Inner::new(kind, sentence) })
     }
 
     /// Which kind of error this is.
@@ -182,6 +274,26 @@ impl Error {
         self.0.failure.as_ref().map(|failure| &*failure.task).filter(|text| !text.is_empty())
     }
 
+    /// Which call it was of those that were submitted together, from 0: the index in a map, 0 for a single call.
+    pub fn call_number(&self) -> Option<u64> {
+        self.0.call.map(|call| call.number)
+    }
+
+    /// Which attempt of the call it was, from 1; `None` for a call that never began.
+    pub fn attempt(&self) -> Option<u32> {
+        self.0.call.map(|call| call.attempt).filter(|&attempt| attempt > 0)
+    }
+
+    /// How much memory the process that died had, in bytes, when that was last looked at; `None` if it is not known.
+    pub fn resident(&self) -> Option<u64> {
+        self.0.death.and_then(|death| death.resident)
+    }
+
+    /// Whether the process died because the system, or its cgroup, had no more memory; `None` if that is not known.
+    pub fn out_of_memory(&self) -> Option<bool> {
+        self.0.death.and_then(|death| death.out_of_memory)
+    }
+
     /// The process that died.
     pub fn pid(&self) -> Option<u32> {
         self.0.death.map(|death| death.pid)
@@ -201,7 +313,7 @@ impl Error {
 impl From<polyproc_ipc::Error> for Error {
     fn from(source: polyproc_ipc::Error) -> Error {
         let (kind, sentence) = (ErrorKind::Ipc(source.kind()), source.to_string());
-        Error(Arc::new(Inner { kind, sentence, failure: None, death: None, source: Some(source) }))
+        Error::of(Inner { source: Some(source), ..Inner::new(kind, sentence) })
     }
 }
 
@@ -257,16 +369,27 @@ mod tests {
         assert_eq!(ErrorKind::UnknownTask.number(), 100);
         assert_eq!(ErrorKind::GaveUp.number(), 108);
         assert_eq!(ErrorKind::AmbiguousTask.number(), 110);
+        assert_eq!((ErrorKind::Cancelled.number(), ErrorKind::TimeLimit.number()), (111, 112));
         assert_eq!(ErrorKind::Ipc(polyproc_ipc::ErrorKind::Timeout).number(), 1);
     }
 
     #[test]
     fn a_death_tells_signal_from_code() {
-        let killed = Error::died(Death { pid: 7, code: -9 }, "a::b");
+        let call = CallId { number: 3, attempt: 2 };
+        let killed = Error::died(Death::new(7, -9), "a::b", call);
         assert_eq!((killed.signal(), killed.exit_code(), killed.pid()), (Some(9), None, Some(7)));
-        assert_eq!(killed.to_string(), "the worker (pid 7) that ran task 'a::b' was ended by signal 9 (SIGKILL)");
-        let left = Error::died(Death { pid: 7, code: 0 }, "a::b");
+        assert_eq!(killed.to_string(), "the worker (pid 7) that ran task 'a::b' (call 3, attempt 2) was ended by signal 9 (SIGKILL)");
+        assert_eq!((killed.task(), killed.call_number(), killed.attempt(), killed.resident()), (Some("a::b"), Some(3), Some(2), None));
+        let left = Error::died(Death::new(7, 0), "a::b", call);
         assert_eq!((left.signal(), left.exit_code()), (None, Some(0)));
+    }
+
+    #[test]
+    fn what_is_known_of_a_death_is_said() {
+        let death = Death { resident: Some(3 << 20), out_of_memory: Some(true), ..Death::new(7, -9) };
+        assert_eq!(death.to_string(), "was ended by signal 9 (SIGKILL), for want of memory, with 3072 KiB resident");
+        let error = Error::died(death, "t", CallId { number: 0, attempt: 1 });
+        assert_eq!((error.resident(), error.out_of_memory()), (Some(3 << 20), Some(true)));
     }
 
     #[test]

@@ -48,7 +48,7 @@
 //! - A task's name is a constant: a local variable beside it cannot have the same name.
 //! - A task's value travels as MessagePack. Large data is better put into the fabric, and passed by a handle.
 //! - In a program built with `panic = "abort"`, a panic of a task is the death of its process, by SIGABRT.
-//! - The call that a killed worker was running may have had effects. It fails, and is never run twice.
+//! - The call that a killed worker was running may have had effects. It fails, and is run again only where [`Retry`] says so.
 //! - A worker ignores Ctrl-C, which the terminal sends to all: it ends with its pool, or with the parent.
 //! - Where constructors do not run (see [`init`]), call `polyproc::init()` first in `main`.
 
@@ -56,6 +56,7 @@ extern crate self as polyproc;
 
 mod boot;
 mod child;
+mod current;
 mod error;
 mod panic;
 mod pool;
@@ -66,11 +67,12 @@ mod task;
 mod wire;
 
 pub use boot::init;
+pub use current::{CurrentCall, cancelled, current_call};
 pub use error::{Error, ErrorKind, Result};
 pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
-pub use pool::{AsyncResult, Imap, Pool, PoolBuilder, WorkerInfo};
+pub use pool::{AsCompleted, AsyncResult, Calls, Imap, Options, Pool, PoolBuilder, Priority, Retry, WaitUntil, WorkerInfo, as_completed, wait_calls};
 pub use process::{Exit, Process, ProcessBuilder};
 pub use task::{Task, TaskFn};
 

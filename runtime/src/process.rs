@@ -17,7 +17,7 @@ use crate::boot::Entry;
 use crate::child::{self, Child, End};
 use crate::error::{Death, Error, ErrorKind, Failure, Result};
 use crate::task::{Task, TaskFn, encode_args};
-use crate::wire::{self, Batch, BatchBuilder, Record};
+use crate::wire::{self, Batch, BatchBuilder, Record, Terms};
 use crate::{panic, registry};
 
 /// A process that runs one task.
@@ -116,7 +116,7 @@ impl Process {
     /// ```
     pub fn builder<F: TaskFn>(task: Task<F>, args: F::Args) -> ProcessBuilder {
         let name = task.name();
-        let mut batch = BatchBuilder::new(0, 0, name);
+        let mut batch = BatchBuilder::new(0, 0, name, Terms::PLAIN);
         let call = batch.push(|out| encode_args(&args, out)).map(|()| batch.finish());
         let call = call.map_err(|error| Error::because(ErrorKind::BadArguments, format!("the arguments of task '{name}' cannot be encoded"), error));
         ProcessBuilder { task: name, call, name: None, fabric: None, program: None }
@@ -216,7 +216,7 @@ impl Started {
                 Ok(Record::Failed { failure, .. }) => Some(Error::from_failure(failure)),
                 Ok(_) => None,
                 Err(_) => {
-                    let death = Death { pid: self.child.pid(), code };
+                    let death = Death::new(self.child.pid(), code);
                     let sentence = format!(
                         "process '{name}' (pid {}) {death} before it took its call of task '{task}'; what it printed may say why, and a \
                          program given as its own must contain polyproc",
@@ -339,7 +339,7 @@ pub(crate) fn child(mailbox: &Ticket) -> i32 {
         eprintln!("polyproc: {}", failure.message);
     }
     let mut record = Vec::new();
-    wire::failed(&mut record, 0, 0, 0, &failure);
+    wire::failed(&mut record, [0; 3], 1, &failure, &[]);
     // The parent may be done with the fabric, or the fabric full: the exit code still says it.
     let _ = mailbox.put(&record);
     1

@@ -4,12 +4,17 @@
 //! know who sends, nor what arguments and values mean.
 //!
 //! ```text
-//! batch    kind 1 | 0 | name length u16 | count u32 | job u64 | first index u64 | name | count * (length u64 | arguments)
+//! batch    kind 1 | lane u8 | name length u16 | count u32 | job u64 | first index u64 | attempt u32 | flags u32 | soft limit u64 | hard limit u64
+//!          | name | count * (length u64 | arguments)
 //! done     kind 2 | 0 | 0 u16 | 0 u32 | job u64 | index u64 | owner u64 | value
-//! failed   kind 3 | 0 | 0 u16 | number i32 | job u64 | index u64 | owner u64 | 3 * (length u64 | text): task, message, backtrace
+//! failed   kind 3 | 0 | 0 u16 | number i32 | job u64 | index u64 | owner u64 | attempt u32 | 0 u32
+//!          | 4 * (length u64 | bytes): task, message, backtrace, and the call's arguments if they were asked for
 //! hello    kind 4 | 0 | 0 u16 | worker u32 | owner u64
 //! death    kind 5 | 0 | 0 u16 | worker u32 | exit code or minus signal, i64
+//! cancel   kind 6 | 0 | 0 u16 | 0 u32 | job u64
 //! ```
+//!
+//! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again.
 
 use crate::error::Failure;
 
@@ -18,8 +23,12 @@ const DONE: u8 = 2;
 const FAILED: u8 = 3;
 const HELLO: u8 = 4;
 const DEATH: u8 = 5;
+const CANCEL: u8 = 6;
 
-const BATCH_HEAD: usize = 24;
+/// The flag of a batch whose calls bring their arguments back when they fail.
+const BRING_BACK: u32 = 1;
+
+const BATCH_HEAD: usize = 48;
 const RECORD_HEAD: usize = 32;
 const COUNT_AT: usize = 4;
 const JOB_AT: usize = 8;
@@ -31,12 +40,38 @@ pub(crate) const LONGEST_NAME: usize = u16::MAX as usize;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
 
+/// How the calls of a batch are to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// The lane of the task queue.
+    pub(crate) lane: u8,
+    /// Which attempt this is, from 1.
+    pub(crate) attempt: u32,
+    /// Whether a call that fails sends its arguments back.
+    pub(crate) bring_back: bool,
+    /// Nanoseconds after which a call is told to stop; 0: never.
+    pub(crate) soft: u64,
+    /// Nanoseconds after which a call's worker is ended; 0: never.
+    pub(crate) hard: u64,
+}
+
+impl Terms {
+    /// A first attempt with nothing special.
+    pub(crate) const PLAIN: Terms = Terms { lane: 0, attempt: 1, bring_back: false, soft: 0, hard: 0 };
+
+    /// The same for the next attempt.
+    pub(crate) fn again(self) -> Terms {
+        Terms { attempt: self.attempt.saturating_add(1), ..self }
+    }
+}
+
 /// Calls of one task that one worker takes together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Batch<'a> {
     pub(crate) job: u64,
     pub(crate) first: u64,
     pub(crate) count: u32,
+    pub(crate) terms: Terms,
     pub(crate) name: &'a str,
     items: &'a [u8],
 }
@@ -45,12 +80,13 @@ impl<'a> Batch<'a> {
     /// Reads a batch; all of its lengths are checked here.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Batch<'a>, Damaged> {
         let mut rest = bytes;
-        if word::<2>(&mut rest)? != [BATCH, 0] {
-            return Err(Damaged);
-        }
+        let [BATCH, lane] = word::<2>(&mut rest)? else { return Err(Damaged) };
         let length = u16::from_le_bytes(word(&mut rest)?);
         let count = u32::from_le_bytes(word(&mut rest)?);
         let (job, first) = (u64::from_le_bytes(word(&mut rest)?), u64::from_le_bytes(word(&mut rest)?));
+        let (attempt, flags) = (u32::from_le_bytes(word(&mut rest)?), u32::from_le_bytes(word(&mut rest)?));
+        let (soft, hard) = (u64::from_le_bytes(word(&mut rest)?), u64::from_le_bytes(word(&mut rest)?));
+        let terms = Terms { lane, attempt, bring_back: flags & BRING_BACK != 0, soft, hard };
         let name = std::str::from_utf8(take(&mut rest, length.into())?).map_err(|_| Damaged)?;
         let items = rest;
         for _ in 0..count {
@@ -59,7 +95,7 @@ impl<'a> Batch<'a> {
         if !rest.is_empty() || first.checked_add(count.into()).is_none() {
             return Err(Damaged);
         }
-        Ok(Batch { job, first, count, name, items })
+        Ok(Batch { job, first, count, terms, name, items })
     }
 
     /// The encoded arguments of each call.
@@ -70,19 +106,29 @@ impl<'a> Batch<'a> {
 
     /// The batch without its first `skip` calls; `None` if none is left.
     pub(crate) fn tail(&self, skip: u32) -> Option<Vec<u8>> {
+        self.part(skip, u32::MAX, self.terms)
+    }
+
+    /// Call number `at` of the batch alone, on other terms; `None` if there is none.
+    pub(crate) fn single(&self, at: u32, terms: Terms) -> Option<Vec<u8>> {
+        self.part(at, 1, terms)
+    }
+
+    fn part(&self, skip: u32, most: u32, terms: Terms) -> Option<Vec<u8>> {
         if skip >= self.count {
             return None;
         }
-        let mut tail = BatchBuilder::new(self.job, self.first + u64::from(skip), self.name);
-        for item in self.items().skip(skip as usize) {
-            tail.push(|out| {
-                out.extend_from_slice(item);
-                Ok::<_, Damaged>(())
-            })
-            .ok()?;
+        let mut part = BatchBuilder::new(self.job, self.first + u64::from(skip), self.name, terms);
+        for item in self.items().skip(skip as usize).take(most as usize) {
+            part.push_encoded(item);
         }
-        Some(tail.finish())
+        Some(part.finish())
     }
+}
+
+/// The lane of the task queue into which a finished batch goes.
+pub(crate) fn lane(batch: &[u8]) -> usize {
+    batch.get(1).copied().map_or(0, usize::from)
 }
 
 /// A batch being written.
@@ -93,14 +139,18 @@ pub(crate) struct BatchBuilder {
 
 impl BatchBuilder {
     /// An empty batch. The caller has checked that the name is not longer than [`LONGEST_NAME`].
-    pub(crate) fn new(job: u64, first: u64, name: &str) -> BatchBuilder {
+    pub(crate) fn new(job: u64, first: u64, name: &str, terms: Terms) -> BatchBuilder {
         let name = &name.as_bytes()[..name.len().min(LONGEST_NAME)];
         let mut bytes = Vec::with_capacity(BATCH_HEAD + name.len() + 32);
-        bytes.extend_from_slice(&[BATCH, 0]);
+        bytes.extend_from_slice(&[BATCH, terms.lane]);
         bytes.extend_from_slice(&(name.len() as u16).to_le_bytes());
         bytes.extend_from_slice(&0_u32.to_le_bytes());
         bytes.extend_from_slice(&job.to_le_bytes());
         bytes.extend_from_slice(&first.to_le_bytes());
+        bytes.extend_from_slice(&terms.attempt.to_le_bytes());
+        bytes.extend_from_slice(&(if terms.bring_back { BRING_BACK } else { 0 }).to_le_bytes());
+        bytes.extend_from_slice(&terms.soft.to_le_bytes());
+        bytes.extend_from_slice(&terms.hard.to_le_bytes());
         bytes.extend_from_slice(name);
         BatchBuilder { bytes, count: 0 }
     }
@@ -111,6 +161,13 @@ impl BatchBuilder {
         sized_by(&mut self.bytes, write).inspect_err(|_| self.bytes.truncate(start))?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Adds a call whose arguments are encoded already.
+    pub(crate) fn push_encoded(&mut self, arguments: &[u8]) {
+        self.bytes.extend_from_slice(&(arguments.len() as u64).to_le_bytes());
+        self.bytes.extend_from_slice(arguments);
+        self.count += 1;
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -139,11 +196,13 @@ pub(crate) enum Record {
     /// A call returned; its value starts at byte `at` of the message.
     Done { job: u64, index: u64, owner: u64, at: usize },
     /// A call did not return a value.
-    Failed { job: u64, index: u64, owner: u64, failure: Failure },
+    Failed { job: u64, index: u64, owner: u64, attempt: u32, failure: Failure, arguments: Vec<u8> },
     /// A worker has joined.
     Hello { worker: u32, owner: u64 },
     /// A worker is gone. The pool says this to itself, behind all that the worker said.
     Death { worker: u32, code: i32 },
+    /// A job was cancelled. The pool says this to itself, behind the records of all calls that had ended by then.
+    Cancel { job: u64 },
 }
 
 impl Record {
@@ -157,14 +216,17 @@ impl Record {
                 if kind == DONE {
                     return Ok(Record::Done { job, index, owner, at: RECORD_HEAD });
                 }
+                let (attempt, 0) = (u32::from_le_bytes(word(&mut rest)?), u32::from_le_bytes(word(&mut rest)?)) else { return Err(Damaged) };
                 let [task, message, backtrace] = [sized(&mut rest)?, sized(&mut rest)?, sized(&mut rest)?].map(lossy);
-                Record::Failed { job, index, owner, failure: Failure { number: i32::from_le_bytes(small), task, message, backtrace } }
+                let failure = Failure { number: i32::from_le_bytes(small), task, message, backtrace };
+                Record::Failed { job, index, owner, attempt, failure, arguments: sized(&mut rest)?.to_vec() }
             }
             HELLO => Record::Hello { worker: u32::from_le_bytes(small), owner: u64::from_le_bytes(word(&mut rest)?) },
             DEATH => {
                 let code = i64::from_le_bytes(word(&mut rest)?).try_into().map_err(|_| Damaged)?;
                 Record::Death { worker: u32::from_le_bytes(small), code }
             }
+            CANCEL if small == [0; 4] => Record::Cancel { job: u64::from_le_bytes(word(&mut rest)?) },
             _ => return Err(Damaged),
         };
         if rest.is_empty() { Ok(record) } else { Err(Damaged) }
@@ -181,15 +243,15 @@ pub(crate) fn done(out: &mut Vec<u8>, job: u64, index: u64, owner: u64) {
 }
 
 /// Writes a `failed` record to `out`, which is emptied first.
-pub(crate) fn failed(out: &mut Vec<u8>, job: u64, index: u64, owner: u64, failure: &Failure) {
+pub(crate) fn failed(out: &mut Vec<u8>, [job, index, owner]: [u64; 3], attempt: u32, failure: &Failure, arguments: &[u8]) {
     out.clear();
     head(out, FAILED, failure.number.to_le_bytes());
-    for word in [job, index, owner] {
+    for word in [job, index, owner, u64::from(attempt)] {
         out.extend_from_slice(&word.to_le_bytes());
     }
-    for text in [&failure.task, &failure.message, &failure.backtrace] {
-        out.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        out.extend_from_slice(text.as_bytes());
+    for bytes in [failure.task.as_bytes(), failure.message.as_bytes(), failure.backtrace.as_bytes(), arguments] {
+        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        out.extend_from_slice(bytes);
     }
 }
 
@@ -204,6 +266,13 @@ pub(crate) fn death(worker: u32, code: i32) -> Vec<u8> {
     let mut out = Vec::new();
     head(&mut out, DEATH, worker.to_le_bytes());
     out.extend_from_slice(&i64::from(code).to_le_bytes());
+    out
+}
+
+pub(crate) fn cancel(job: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    head(&mut out, CANCEL, [0; 4]);
+    out.extend_from_slice(&job.to_le_bytes());
     out
 }
 
@@ -248,8 +317,10 @@ mod tests {
 
     use super::*;
 
+    const TERMS: Terms = Terms { lane: 2, attempt: 3, bring_back: true, soft: 4, hard: 5 };
+
     fn batch(items: &[&[u8]]) -> Vec<u8> {
-        let mut batch = BatchBuilder::new(7, 100, "a::b");
+        let mut batch = BatchBuilder::new(7, 100, "a::b", TERMS);
         for item in items {
             batch.push(|out| out.write_all(item)).unwrap();
         }
@@ -262,15 +333,16 @@ mod tests {
         done_record.extend_from_slice(b"value");
         let mut failed_record = Vec::new();
         let failure = Failure { number: 103, task: "t".into(), message: "m\u{e9}".into(), backtrace: "0: f".into() };
-        failed(&mut failed_record, 1, 2, 3, &failure);
-        vec![done_record, failed_record, hello(9, 10), death(9, -9)]
+        failed(&mut failed_record, [1, 2, 3], 4, &failure, b"args");
+        vec![done_record, failed_record, hello(9, 10), death(9, -9), cancel(8)]
     }
 
     #[test]
     fn a_batch_reads_as_it_was_written() {
         let bytes = batch(&[b"one", b"", b"three"]);
         let read = Batch::parse(&bytes).unwrap();
-        assert_eq!((read.job, read.first, read.count, read.name), (7, 100, 3, "a::b"));
+        assert_eq!((read.job, read.first, read.count, read.name, read.terms), (7, 100, 3, "a::b", TERMS));
+        assert_eq!(lane(&bytes), 2);
         assert_eq!(read.items().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
     }
 
@@ -283,11 +355,15 @@ mod tests {
         assert_eq!((tail.job, tail.first, tail.count, tail.name), (7, 102, 1, "a::b"));
         assert_eq!(tail.items().collect::<Vec<_>>(), [b"three"]);
         assert!(read.tail(3).is_none() && read.tail(u32::MAX).is_none());
+        let again = read.single(1, TERMS.again()).unwrap();
+        let again = Batch::parse(&again).unwrap();
+        assert_eq!((again.first, again.count, again.terms.attempt), (101, 1, 4));
+        assert_eq!(again.items().collect::<Vec<_>>(), [b"two"]);
     }
 
     #[test]
     fn a_call_that_cannot_be_written_leaves_no_trace() {
-        let mut half = BatchBuilder::new(1, 0, "t");
+        let mut half = BatchBuilder::new(1, 0, "t", TERMS);
         half.push(|out| out.write_all(&[1])).unwrap();
         half.push(|out| {
             out.push(2);
@@ -303,10 +379,12 @@ mod tests {
         let records = records();
         assert_eq!(Record::parse(&records[0]), Ok(Record::Done { job: 1, index: 2, owner: 3, at: 32 }));
         assert_eq!(&records[0][32..], b"value");
-        let Ok(Record::Failed { failure, .. }) = Record::parse(&records[1]) else { panic!() };
+        let Ok(Record::Failed { failure, attempt: 4, arguments, .. }) = Record::parse(&records[1]) else { panic!() };
+        assert_eq!(arguments, b"args");
         assert_eq!((failure.number, &*failure.task, &*failure.message, &*failure.backtrace), (103, "t", "m\u{e9}", "0: f"));
         assert_eq!(Record::parse(&records[2]), Ok(Record::Hello { worker: 9, owner: 10 }));
         assert_eq!(Record::parse(&records[3]), Ok(Record::Death { worker: 9, code: -9 }));
+        assert_eq!(Record::parse(&records[4]), Ok(Record::Cancel { job: 8 }));
     }
 
     /// Every prefix, and every single changed byte: an answer, never a panic, and never items beyond the bytes.

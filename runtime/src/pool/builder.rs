@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use polyproc_ipc::Fabric;
 
+use super::options::Options;
 use super::table::Shared;
 use super::{Pool, supervisor};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +18,12 @@ pub struct PoolBuilder {
     fabric: Option<Fabric>,
     chunk: Option<usize>,
     program: Option<PathBuf>,
+    options: Options,
+    max_pending: Option<usize>,
 }
+
+/// How many jobs a pool holds at most, if nothing else was said.
+const MAX_PENDING: usize = 65_536;
 
 /// What the user chose, checked, with the rest filled in. It does not change while the pool lives.
 #[derive(Debug, Clone)]
@@ -28,6 +34,10 @@ pub(super) struct Settings {
     pub(super) chunk: Option<usize>,
     /// The workers' program; this one if none was given.
     pub(super) program: Option<PathBuf>,
+    /// How calls are run if nothing else is said.
+    pub(super) options: Options,
+    /// How many unfinished jobs there may be before `submit` waits.
+    pub(super) max_pending: usize,
 }
 
 impl PoolBuilder {
@@ -52,6 +62,19 @@ impl PoolBuilder {
     /// Another program for the workers; it must contain polyproc and the tasks. Without it: this program.
     pub fn program(mut self, path: impl Into<PathBuf>) -> PoolBuilder {
         self.program = Some(path.into());
+        self
+    }
+
+    /// How the pool's calls are run, unless [`Pool::with`] says otherwise for some.
+    pub fn options(mut self, options: Options) -> PoolBuilder {
+        self.options = options;
+        self
+    }
+
+    /// How many submissions may be unfinished: where there are as many, [`Pool::submit`] and its like wait for one to be over, and [`Pool::try_submit`] says `Full`. A map or an `imap` counts as
+    /// one, and does not wait. In callbacks nothing waits. Without it: 65,536.
+    pub fn max_pending(mut self, submissions: usize) -> PoolBuilder {
+        self.max_pending = Some(submissions);
         self
     }
 
@@ -103,6 +126,11 @@ impl PoolBuilder {
         if self.chunk == Some(0) {
             return Err(Error::argument("a chunk needs at least one call"));
         }
-        Ok(Settings { workers, chunk: self.chunk, program: self.program.clone() })
+        if self.max_pending == Some(0) {
+            return Err(Error::argument("a pool needs room for at least one unfinished call"));
+        }
+        self.options.check()?;
+        let max_pending = self.max_pending.unwrap_or(MAX_PENDING);
+        Ok(Settings { workers, chunk: self.chunk, program: self.program.clone(), options: self.options, max_pending })
     }
 }

@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use polyproc_ipc::{ErrorKind as Ipc, Message};
 
+use super::desk::Why;
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
+use super::warden::{AGAIN, Deed};
 use super::worker::damaged;
-use crate::error::{Death, Error, ErrorKind};
-use crate::wire::{Batch, Record};
+use crate::error::{CallId, Death, Error, ErrorKind, Failure};
+use crate::wire::{Batch, BatchBuilder, Record, Terms};
 
 /// Records taken at once.
 const AT_ONCE: usize = 256;
@@ -53,9 +56,16 @@ impl Collector<'_> {
                 self.credit(owner);
                 self.settle(job, index, Ok(Payload { message, at }));
             }
-            Ok(Record::Failed { job, index, owner, failure }) => {
+            Ok(Record::Failed { job, index, owner, attempt, failure, arguments }) => {
                 self.credit(owner);
-                self.settle(job, index, Err(Error::from_failure(failure)));
+                let call = CallId { number: index, attempt };
+                let batch = self.again(job, call, &failure, &arguments);
+                self.fail(job, call, Error::failed(failure, call), true, batch);
+            }
+            Ok(Record::Cancel { job }) => {
+                if let Some(cancelled) = self.shared.find(job) {
+                    self.follow(job, &cancelled, cancelled.skip());
+                }
             }
             Ok(Record::Hello { worker, owner }) => self.greet(worker, owner),
             Ok(Record::Death { worker, code }) => self.bury(worker, code),
@@ -64,17 +74,58 @@ impl Collector<'_> {
     }
 
     fn settle(&mut self, id: u64, index: u64, outcome: Outcome) {
+        // A job may be gone: its submission failed half-way, or the pool was stopped.
+        let Some(job) = self.job(id) else { return };
+        let settled = job.settle(index, outcome);
+        if settled.over || settled.complete {
+            let job = job.clone();
+            self.follow(id, &job, settled);
+        }
+    }
+
+    /// The batch for the next attempt of a call that panicked. The worker sent the arguments back if there may be one.
+    fn again(&mut self, id: u64, call: CallId, failure: &Failure, arguments: &[u8]) -> Option<Vec<u8>> {
+        if arguments.is_empty() || failure.number != ErrorKind::Panicked.number() {
+            return None;
+        }
+        let terms = Terms { attempt: call.attempt, ..self.job(id)?.options().terms() }.again();
+        let mut batch = BatchBuilder::new(id, call.number, &failure.task, terms);
+        batch.push_encoded(arguments);
+        Some(batch.finish())
+    }
+
+    /// A call failed: it is run again if it may be, as `batch` says, and settled with `error` otherwise.
+    fn fail(&mut self, id: u64, call: CallId, error: Error, by_error: bool, batch: Option<Vec<u8>>) {
+        let Some(job) = self.job(id) else { return };
+        // If its result was there before, that counts.
+        if !job.is_open(call.number) {
+            return self.settle(id, call.number, Err(error));
+        }
+        let wait = job.options().retry.after(call.attempt, by_error).filter(|_| !job.is_cancelled());
+        match (wait, batch) {
+            (Some(wait), Some(batch)) if wait.is_zero() => self.submit_again(id, batch),
+            (Some(wait), Some(batch)) => {
+                if let Err(refused) = self.shared.warden.later(self.shared, wait, Deed::Submit { job: id, batch }) {
+                    self.settle(id, call.number, Err(refused));
+                }
+            }
+            _ => self.settle(id, call.number, Err(error)),
+        }
+    }
+
+    /// The job of this number; the last one is remembered.
+    fn job(&mut self, id: u64) -> Option<&Arc<dyn Job>> {
         if self.job.as_ref().is_none_or(|(known, _)| *known != id) {
             self.job = self.shared.find(id).map(|job| (id, job));
         }
-        // A job may be gone: its submission failed half-way, or the pool was stopped.
-        let Some((_, job)) = &self.job else { return };
-        if job.settle(index, outcome) {
-            let job = job.clone();
+        self.job.as_ref().map(|(_, job)| job)
+    }
+
+    fn follow(&mut self, id: u64, job: &Arc<dyn Job>, settled: table::Settled) {
+        if settled.over {
             self.job = None;
-            self.shared.leave(id);
-            job.announce();
         }
+        self.shared.follow(id, &**job, settled);
     }
 
     fn greet(&mut self, number: u32, owner: u64) {
@@ -96,7 +147,7 @@ impl Collector<'_> {
     fn bury(&mut self, number: u32, code: i32) {
         let Some(worker) = self.shared.forget(number) else { return };
         self.known.retain(|(_, known)| known.number != number);
-        let death = Death { pid: worker.child.pid(), code };
+        let death = Death::new(worker.child.pid(), code);
         // It announced itself before its first lease: without an owner it held none.
         let held = match worker.owner().map_or(Ok(Vec::new()), |owner| self.shared.tasks.reclaim(owner)) {
             Ok(held) => held,
@@ -109,11 +160,20 @@ impl Collector<'_> {
             let progress = u32::try_from(lease.progress).unwrap_or(u32::MAX).min(batch.count);
             if let Some(running) = progress.checked_sub(1) {
                 began = true;
+                let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
+                let (error, by_error) = match worker.page.verdict(batch.job, call.number) {
+                    None => (Error::died(death, batch.name, call), false),
+                    Some(Why::Cancelled) => (Error::cancelled(death, batch.name, call), true),
+                    Some(Why::OverLimit) => (Error::time_limit(death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
+                };
                 // If its result was put before the death, it is there already, and this changes nothing.
-                self.settle(batch.job, batch.first + u64::from(running), Err(Error::died(death, batch.name)));
+                self.fail(batch.job, call, error, by_error, batch.single(running, batch.terms.again()));
             }
-            self.submit_again(&batch, progress);
+            if let Some(tail) = batch.tail(progress) {
+                self.submit_again(batch.job, tail);
+            }
         }
+        self.shared.bury(&worker);
         let finished = worker.finished.load(Ordering::Relaxed) > 0;
         if began {
             self.fruitless = 0;
@@ -130,16 +190,13 @@ impl Collector<'_> {
         }
     }
 
-    /// Submits again what the dead worker had not begun.
-    fn submit_again(&mut self, batch: &Batch<'_>, begun: u32) {
-        let Some(tail) = batch.tail(begun) else { return };
-        if self.shared.find(batch.job).is_none() {
-            return;
-        }
-        if let Err(error) = self.shared.submit(&tail) {
-            for i in begun..batch.count {
-                self.settle(batch.job, batch.first + u64::from(i), Err(error.clone()));
-            }
+    /// Submits again what the dead worker had not begun, or what may be run again.
+    fn submit_again(&mut self, id: u64, batch: Vec<u8>) {
+        self.job = None;
+        if !self.shared.submit_or_settle(id, &batch)
+            && let Err(refused) = self.shared.warden.later(self.shared, AGAIN, Deed::Submit { job: id, batch })
+        {
+            self.shared.stop(&refused);
         }
     }
 }

@@ -1,22 +1,26 @@
-//! Calls whose outcomes are wanted all together (`apply`, `map`), and `AsyncResult`, by which they are waited for.
+//! Calls whose outcomes are wanted all together (`submit`, `map`): the job behind an `AsyncResult`.
 //!
-//! Outcomes are kept encoded, and decoded in the thread that asks. Must not know workers or queues.
+//! A call is *open* until it has an outcome, and *unanswered* until no worker can meet it any more. That is the same, but for calls that were cancelled before
+//! they ran: they have their outcome at once, and the job stays in the pool's table until workers have skipped them. Outcomes are kept encoded, and decoded in the
+//! thread that asks. Must not know workers or queues.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{ErrorKind as Ipc, codec};
+use polyproc_ipc::codec;
 use serde::de::DeserializeOwned;
 
-use super::table::{Job, Outcome, Payload, Shared, is_collector};
+use super::options::Options;
+use super::table::{Job, Outcome, Payload, Settled};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) type Callback = Box<dyn FnOnce(&[Outcome]) + Send>;
 
 /// A job that is done when every call of it is.
 pub(super) struct Gather {
+    options: Options,
     state: Mutex<State>,
     changed: Condvar,
     done: OnceLock<Vec<Outcome>>,
@@ -24,30 +28,42 @@ pub(super) struct Gather {
 
 struct State {
     slots: Vec<Option<Outcome>>,
-    left: usize,
+    /// Calls without an outcome.
+    open: usize,
+    /// Calls that have an outcome and that a worker will still meet.
+    unanswered: HashSet<u64>,
     growing: bool,
     waiting: usize,
-    callback: Option<Callback>,
+    callbacks: Vec<Callback>,
+    wakers: Vec<Waker>,
+    cancel: Option<Cancel>,
+}
+
+/// What is known of a cancelled job.
+struct Cancel {
+    task: Box<str>,
+    /// Calls that had begun when it was cancelled: their own end decides.
+    begun: HashSet<u64>,
 }
 
 impl Gather {
     /// A job of `count` calls; if it grows, more of them come until [`Gather::grown`].
-    pub(super) fn new(count: usize, growing: bool) -> Gather {
+    pub(super) fn new(options: Options, count: usize, growing: bool) -> Gather {
         let slots = std::iter::repeat_with(|| None).take(count).collect();
-        let state = State { slots, left: count, growing, waiting: 0, callback: None };
-        Gather { state: Mutex::new(state), changed: Condvar::new(), done: OnceLock::new() }
+        let state = State { slots, open: count, unanswered: HashSet::new(), growing, waiting: 0, callbacks: Vec::new(), wakers: Vec::new(), cancel: None };
+        Gather { options, state: Mutex::new(state), changed: Condvar::new(), done: OnceLock::new() }
     }
 
     /// A job of one call, whose outcome is called back from the collector.
-    pub(super) fn with_callback(callback: Callback) -> Gather {
-        let gather = Gather::new(1, false);
-        gather.lock().callback = Some(callback);
+    pub(super) fn with_callback(options: Options, callback: Callback) -> Gather {
+        let gather = Gather::new(options, 1, false);
+        gather.lock().callbacks.push(callback);
         gather
     }
 
-    /// Whether every outcome is there.
-    pub(super) fn is_done(&self) -> bool {
-        self.done.get().is_some()
+    /// The outcomes of all calls, once each has one.
+    pub(super) fn done(&self) -> Option<&[Outcome]> {
+        self.done.get().map(Vec::as_slice)
     }
 
     /// Makes room for `count` more calls.
@@ -56,7 +72,7 @@ impl Gather {
         if state.growing {
             let length = state.slots.len() + count;
             state.slots.resize_with(length, || None);
-            state.left += count;
+            state.open += count;
         }
     }
 
@@ -65,32 +81,39 @@ impl Gather {
         let length = self.lock().slots.len();
         for index in length.saturating_sub(count)..length {
             // The job still grows, so this cannot complete it.
-            self.settle(index as u64, Err(error.clone()));
+            let _ = self.settle(index as u64, Err(error.clone()));
         }
     }
 
-    /// No more calls come. True if all are settled: the job leaves the table.
-    pub(super) fn grown(&self) -> bool {
+    /// No more calls come.
+    pub(super) fn grown(&self) -> Settled {
         let mut state = self.lock();
-        let complete = std::mem::take(&mut state.growing) && state.left == 0;
-        if complete {
-            self.complete(state);
+        if !std::mem::take(&mut state.growing) {
+            return Settled::default();
         }
-        complete
+        self.look(state)
     }
 
-    fn complete(&self, mut state: MutexGuard<'_, State>) {
-        let outcomes = std::mem::take(&mut state.slots).into_iter().flatten().collect();
-        let waiting = state.waiting > 0;
-        let _ = self.done.set(outcomes);
-        drop(state);
-        if waiting {
-            self.changed.notify_all();
+    /// The job is cancelled, but for the calls that `begun` says; again, for more of them. False: it is done.
+    pub(super) fn cancel(&self, task: &str) -> bool {
+        let mut state = self.lock();
+        if self.done.get().is_some() {
+            return false;
+        }
+        state.cancel.get_or_insert_with(|| Cancel { task: task.into(), begun: HashSet::new() });
+        true
+    }
+
+    /// These calls of the cancelled job had begun.
+    pub(super) fn leave_to_itself(&self, begun: impl IntoIterator<Item = u64>) {
+        if let Some(cancel) = &mut self.lock().cancel {
+            cancel.begun.extend(begun);
         }
     }
 
-    fn wait(&self, limit: Option<Duration>) -> Option<&[Outcome]> {
-        if let Some(done) = self.done.get() {
+    /// Waits until all is done, or `limit` has passed.
+    pub(super) fn wait(&self, limit: Option<Duration>) -> Option<&[Outcome]> {
+        if let Some(done) = self.done() {
             return Some(done);
         }
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -109,18 +132,56 @@ impl Gather {
             };
         }
         state.waiting -= 1;
-        self.done.get().map(Vec::as_slice)
+        self.done()
     }
 
     /// Calls back with the outcomes: at once if they are there.
-    fn on_done(&self, callback: Callback) {
+    pub(super) fn on_done(&self, callback: Callback) {
         let mut state = self.lock();
         if let Some(done) = self.done.get() {
             drop(state);
             call(callback, done);
         } else {
-            state.callback = Some(callback);
+            state.callbacks.push(callback);
         }
+    }
+
+    /// Wakes this waker when all is done. False: it is, and nothing will wake it.
+    pub(super) fn watch(&self, waker: &Waker) -> bool {
+        let mut state = self.lock();
+        if self.done.get().is_some() {
+            return false;
+        }
+        if !state.wakers.iter().any(|known| known.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+        }
+        true
+    }
+
+    /// The waker is not interested any more.
+    pub(super) fn unwatch(&self, waker: &Waker) {
+        // Dropped without the lock: a waker is somebody else's code.
+        let gone: Vec<Waker> = self.lock().wakers.extract_if(.., |known| known.will_wake(waker)).collect();
+        drop(gone);
+    }
+
+    /// Completes the job if no call is open, and says what follows.
+    fn look(&self, mut state: MutexGuard<'_, State>) -> Settled {
+        if state.growing || state.open > 0 {
+            return Settled::default();
+        }
+        let over = state.unanswered.is_empty();
+        if self.done.get().is_some() {
+            return Settled { complete: false, over };
+        }
+        let outcomes = std::mem::take(&mut state.slots).into_iter().flatten().collect();
+        let waiting = state.waiting > 0;
+        let _ = self.done.set(outcomes);
+        drop(state);
+        if waiting {
+            self.changed.notify_all();
+        }
+        Settled { complete: true, over }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -129,37 +190,71 @@ impl Gather {
 }
 
 impl Job for Gather {
-    fn settle(&self, index: u64, outcome: Outcome) -> bool {
-        let mut state = self.lock();
+    fn settle(&self, index: u64, outcome: Outcome) -> Settled {
+        let mut guard = self.lock();
+        let state = &mut *guard;
         match usize::try_from(index).ok().and_then(|index| state.slots.get_mut(index)) {
-            Some(slot @ None) => *slot = Some(outcome),
-            _ => return false,
+            Some(slot @ None) => {
+                *slot = Some(outcome);
+                state.open -= 1;
+            }
+            // A call that was cancelled, and that no worker will meet any more.
+            _ if !state.unanswered.is_empty() && state.unanswered.remove(&index) => {}
+            _ => return Settled::default(),
         }
-        state.left -= 1;
-        let complete = state.left == 0 && !state.growing;
-        if complete {
-            self.complete(state);
-        }
-        complete
+        self.look(guard)
     }
 
-    fn fail(&self, error: &Error) {
+    fn is_open(&self, index: u64) -> bool {
+        usize::try_from(index).is_ok_and(|index| self.lock().slots.get(index).is_some_and(Option::is_none))
+    }
+
+    fn fail(&self, error: &Error) -> bool {
         let mut state = self.lock();
-        if self.done.get().is_none() {
-            if state.slots.is_empty() {
-                state.slots.push(None);
-            }
-            for slot in state.slots.iter_mut().filter(|slot| slot.is_none()) {
-                *slot = Some(Err(error.clone()));
-            }
-            (state.left, state.growing) = (0, false);
-            self.complete(state);
+        if self.done.get().is_some() {
+            return false;
         }
+        if state.slots.is_empty() {
+            state.slots.push(None);
+        }
+        for slot in state.slots.iter_mut().filter(|slot| slot.is_none()) {
+            *slot = Some(Err(error.clone()));
+        }
+        (state.open, state.growing) = (0, false);
+        self.look(state).complete
+    }
+
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.lock().cancel.is_some()
+    }
+
+    fn skip(&self) -> Settled {
+        let mut state = self.lock();
+        let State { slots, open, unanswered, cancel: Some(cancel), .. } = &mut *state else { return Settled::default() };
+        for (index, slot) in (0_u64..).zip(slots.iter_mut()) {
+            if slot.is_none() && !cancel.begun.contains(&index) {
+                *slot = Some(Err(Error::skipped(&cancel.task, index)));
+                *open -= 1;
+                unanswered.insert(index);
+            }
+        }
+        self.look(state)
     }
 
     fn announce(&self) {
-        let callback = self.lock().callback.take();
-        if let (Some(callback), Some(done)) = (callback, self.done.get()) {
+        let (callbacks, wakers) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.callbacks), std::mem::take(&mut state.wakers))
+        };
+        let Some(done) = self.done.get() else { return };
+        for waker in wakers {
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
+        }
+        for callback in callbacks {
             call(callback, done);
         }
     }
@@ -168,102 +263,6 @@ impl Job for Gather {
 /// A callback that panics is printed as any panic, and takes no thread with it, whichever thread that happens to be.
 fn call(callback: Callback, outcomes: &[Outcome]) {
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| callback(outcomes)));
-}
-
-/// The result of calls that run meanwhile: what `apply_async` and `map_async` return.
-///
-/// Dropping it does not cancel the calls.
-///
-/// ```
-/// use polyproc::{Pool, task};
-///
-/// #[task]
-/// fn square(n: u64) -> u64 {
-///     n * n
-/// }
-///
-/// let pool = Pool::new(2)?;
-/// let later = pool.apply_async(square, (7,))?;
-/// assert!(later.wait(None));
-/// assert_eq!(later.get()?, 49);
-/// assert_eq!(later.successful(), Some(true));
-/// # Ok::<(), polyproc::Error>(())
-/// ```
-#[must_use = "the calls run, but nobody will see what they return"]
-pub struct AsyncResult<T> {
-    pub(super) job: Arc<Gather>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) task: Cow<'static, str>,
-    pub(super) decode: fn(&[Outcome], &str) -> Result<T>,
-}
-
-impl<T> AsyncResult<T> {
-    /// Waits for the result. May be called again: it is decoded anew each time.
-    ///
-    /// # Errors
-    ///
-    /// What the task failed with: [`ErrorKind::Panicked`], [`ErrorKind::WorkerDied`] and so on; for a map, the error of the lowest index,
-    /// once all calls are over. [`ErrorKind::Terminated`] if the pool ended first. `InvalidArgument` in a callback of the same pool, for a
-    /// result that is not there: it would wait for itself.
-    pub fn get(&self) -> Result<T> {
-        self.take(None)
-    }
-
-    /// As [`get`](AsyncResult::get), but waits no longer than `limit`: then the error is `Timeout`, and the result can still be had later.
-    pub fn get_timeout(&self, limit: Duration) -> Result<T> {
-        self.take(Some(limit))
-    }
-
-    /// Waits until the result is there, or `limit` has passed; true if it is there.
-    pub fn wait(&self, limit: Option<Duration>) -> bool {
-        self.ready() || (!is_collector(&self.shared) && self.job.wait(limit).is_some())
-    }
-
-    /// Whether the result is there, good or bad.
-    pub fn ready(&self) -> bool {
-        self.job.is_done()
-    }
-
-    /// Whether all calls returned a value; `None` while some are not over.
-    pub fn successful(&self) -> Option<bool> {
-        self.job.done.get().map(|outcomes| outcomes.iter().all(Result::is_ok))
-    }
-
-    fn take(&self, limit: Option<Duration>) -> Result<T> {
-        if !self.ready() && is_collector(&self.shared) {
-            return Err(Error::argument("a callback cannot wait for a result of its own pool: the thread that runs it brings the results"));
-        }
-        if let Some(outcomes) = self.job.wait(limit) {
-            return (self.decode)(outcomes, &self.task);
-        }
-        Err(polyproc_ipc::Error::new(Ipc::Timeout, format!("task '{}' is not done yet", self.task)).into())
-    }
-}
-
-impl<T: 'static> AsyncResult<T> {
-    /// Calls back with the result once it is there: from the thread that brings the pool's results, or from this one if it is there
-    /// already, or from the one that terminates the pool. The callback should be short, as every other result waits for it.
-    ///
-    /// ```
-    /// # use polyproc::{Pool, task};
-    /// # #[task]
-    /// # fn square(n: u64) -> u64 { n * n }
-    /// let pool = Pool::new(2)?;
-    /// let (say, hear) = std::sync::mpsc::channel();
-    /// pool.apply_async(square, (7,))?.on_done(move |result| say.send(result).unwrap());
-    /// assert_eq!(hear.recv().unwrap()?, 49);
-    /// # Ok::<(), polyproc::Error>(())
-    /// ```
-    pub fn on_done(self, callback: impl FnOnce(Result<T>) + Send + 'static) {
-        let (decode, task) = (self.decode, self.task);
-        self.job.on_done(Box::new(move |outcomes| callback(decode(outcomes, &task))));
-    }
-}
-
-impl<T> fmt::Debug for AsyncResult<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncResult").field("task", &self.task).field("ready", &self.ready()).finish_non_exhaustive()
-    }
 }
 
 /// The value of the only call.

@@ -7,19 +7,23 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use polyproc_ipc::ErrorKind as Ipc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::gather::value;
-use super::table::{self, Job, Outcome, Shared, is_collector};
+use super::handle::own_callback;
+use super::options::Options;
+use super::table::{self, Job, Outcome, Room, Settled, Shared, is_collector};
 use crate::error::{Error, ErrorKind, Result};
 use crate::task::encode_args;
 use crate::wire::BatchBuilder;
 
 /// An iterator over the results of a task: what `imap` and `imap_unordered` return.
 ///
-/// At most a window of calls, four chunks for each worker, is under way or waiting to be taken. A call that fails is an `Err` in its place,
+/// At most a window of calls, four chunks for each worker unless [`Options::window`] says otherwise, is under way or waiting to be taken. A call that fails is an `Err` in its place,
 /// and the rest go on. Dropping the iterator takes no more input; calls that are under way run to their end.
 ///
 /// ```
@@ -51,6 +55,7 @@ pub struct Imap<I: Iterator, R> {
 
 /// The job behind an `Imap`.
 struct Stream {
+    options: Options,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -76,12 +81,14 @@ enum Slot {
 }
 
 impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
-    pub(super) fn new(shared: &Arc<Shared>, task: Cow<'static, str>, input: I, ordered: bool, chunk: Option<usize>) -> Result<Imap<I, R>> {
-        let chunk = chunk.or(shared.settings.chunk).unwrap_or(1).max(1);
+    pub(super) fn new(shared: &Arc<Shared>, task: Cow<'static, str>, input: I, ordered: bool, options: Options) -> Result<Imap<I, R>> {
+        options.check()?;
+        let chunk = options.chunk.or(shared.settings.chunk).unwrap_or(1);
+        let window = options.window.unwrap_or_else(|| chunk.saturating_mul(4).saturating_mul(shared.settings.workers));
+        let chunk = chunk.min(window);
         let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, growing: true, cut: None, waiting: false };
-        let job = Arc::new(Stream { state: Mutex::new(state), changed: Condvar::new() });
-        let id = shared.enter(job.clone())?;
-        let window = chunk.saturating_mul(4).saturating_mul(shared.settings.workers);
+        let job = Arc::new(Stream { options, state: Mutex::new(state), changed: Condvar::new() });
+        let id = shared.enter(job.clone(), Room::Ignore)?;
         Ok(Imap { shared: shared.clone(), job, id, task, input: Some(input), next: 0, chunk, window, result: PhantomData })
     }
 
@@ -89,7 +96,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
     fn feed(&mut self) {
         while self.input.is_some() && self.job.under_way() + self.chunk <= self.window {
             let first = self.next;
-            let mut batch = BatchBuilder::new(self.id, first, &self.task);
+            let mut batch = BatchBuilder::new(self.id, first, &self.task, self.job.options.terms());
             let mut refused = None;
             while batch.count() < self.chunk as u32 && refused.is_none() {
                 // User code runs here, so nothing is locked.
@@ -113,7 +120,8 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
             {
                 self.input = None;
                 for i in 0..count {
-                    self.job.settle(first + u64::from(i), Err(error.clone()));
+                    // The job still grows, so this cannot complete it.
+                    let _ = self.job.settle(first + u64::from(i), Err(error.clone()));
                 }
             }
         }
@@ -132,16 +140,27 @@ impl<I: Iterator, R> Imap<I, R> {
     }
 }
 
-impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Iterator for Imap<I, R> {
-    type Item = Result<R>;
+impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
+    /// As [`next`](Iterator::next), but waits no longer than `limit`: then it is an error of kind `Timeout`, nothing was taken, and the iteration can go on.
+    pub fn next_timeout(&mut self, limit: Duration) -> Option<Result<R>> {
+        self.step(Some(limit))
+    }
 
-    fn next(&mut self) -> Option<Result<R>> {
+    fn step(&mut self, limit: Option<Duration>) -> Option<Result<R>> {
         self.feed();
-        let outcome = match self.job.take(!is_collector(&self.shared)) {
+        let outcome = match self.job.take(!is_collector(&self.shared), limit) {
             Ok(outcome) => outcome?,
             Err(error) => return Some(Err(error)),
         };
         Some(value(&outcome, &self.task))
+    }
+}
+
+impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Iterator for Imap<I, R> {
+    type Item = Result<R>;
+
+    fn next(&mut self) -> Option<Result<R>> {
+        self.step(None)
     }
 }
 
@@ -193,7 +212,8 @@ impl Stream {
     }
 
     /// The next outcome, as soon as it is there; `None` at the end.
-    fn take(&self, may_wait: bool) -> Result<Option<Outcome>> {
+    fn take(&self, may_wait: bool, limit: Option<Duration>) -> Result<Option<Outcome>> {
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut state = self.lock();
         loop {
             if let Some(outcome) = state.pop() {
@@ -203,10 +223,14 @@ impl Stream {
                 return Ok(None);
             }
             if !may_wait {
-                return Err(Error::argument("a callback cannot wait for a result of its own pool: the thread that runs it brings the results"));
+                return Err(own_callback());
             }
             state.waiting = true;
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Err(polyproc_ipc::Error::new(Ipc::Timeout, "the next result of an imap is not there yet").into()),
+                Some(left) => self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
     }
 
@@ -260,7 +284,7 @@ impl State {
 }
 
 impl Job for Stream {
-    fn settle(&self, index: u64, outcome: Outcome) -> bool {
+    fn settle(&self, index: u64, outcome: Outcome) -> Settled {
         let mut state = self.lock();
         let (ordered, at) = (state.ordered, index.checked_sub(state.base).and_then(|at| usize::try_from(at).ok()));
         match at.and_then(|at| state.slots.get_mut(at)) {
@@ -270,15 +294,25 @@ impl Job for Stream {
                 state.ready.push_back(outcome);
                 state.forget_taken();
             }
-            _ => return false,
+            _ => return Settled::default(),
         }
         state.left -= 1;
         let complete = state.left == 0 && !state.growing;
         self.wake(state);
-        complete
+        Settled { complete, over: complete }
     }
 
-    fn fail(&self, error: &Error) {
+    fn is_open(&self, index: u64) -> bool {
+        let state = self.lock();
+        let at = index.checked_sub(state.base).and_then(|at| usize::try_from(at).ok());
+        at.and_then(|at| state.slots.get(at)).is_some_and(|slot| matches!(slot, Slot::Waiting))
+    }
+
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn fail(&self, error: &Error) -> bool {
         let mut state = self.lock();
         let ordered = state.ordered;
         let mut failed = 0;
@@ -292,17 +326,18 @@ impl Job for Stream {
         }
         (state.left, state.growing, state.cut) = (0, false, Some(error.clone()));
         self.wake(state);
+        true
     }
 
-    fn cut(&self) -> bool {
+    fn cut(&self) -> Settled {
         let mut state = self.lock();
         if !state.growing {
-            return false;
+            return Settled::default();
         }
         state.cut = Some(table::closed());
         state.growing = false;
         let complete = state.left == 0;
         self.wake(state);
-        complete
+        Settled { complete, over: complete }
     }
 }

@@ -1,17 +1,23 @@
 //! `Pool`: worker processes that run tasks. The protocol is in `runtime/src/README.md`.
 //!
-//! This file is the public face: it types calls and submits them. Which worker runs what, and what a death means, is decided in
+//! This file is the public face. Calls are typed and submitted in `calls`; which worker runs what, and what a death means, is decided in
 //! `collector`, `supervisor` and `worker`.
 
 mod builder;
+mod calls;
+mod cancel;
 mod collector;
+pub(crate) mod desk;
 mod gather;
+mod handle;
 mod imap;
+mod many;
+mod options;
 mod supervisor;
 mod table;
+mod warden;
 pub(crate) mod worker;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,24 +26,24 @@ use std::thread::JoinHandle;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::task::{Task, TaskFn, encode_args};
-use crate::wire::{BatchBuilder, LONGEST_NAME};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+use crate::task::{Task, TaskFn};
 pub use builder::PoolBuilder;
-pub use gather::AsyncResult;
-use gather::Gather;
+pub use calls::Calls;
+pub use handle::AsyncResult;
 pub use imap::Imap;
+pub use many::{AsCompleted, WaitUntil, as_completed, wait_calls};
+pub use options::{Options, Priority, Retry};
 use table::{Phase, Shared};
-
-/// A batch of calls is cut at this size, so that large arguments spread over the workers.
-const LARGE_BATCH: usize = 256 << 10;
 
 /// Worker processes that run tasks.
 ///
 /// A worker is this program, started again. Calls are taken by whichever worker is free. The pool may be shared between threads.
 ///
 /// **Deaths.** A worker that dies, at whatever instruction, fails the one call it was running ([`ErrorKind::WorkerDied`], with signal or exit
-/// code) and is replaced; what it had finished counts, and what it had not begun runs elsewhere. No call runs twice. If workers die again and
+/// code) and is replaced; what it had finished counts, and what it had not begun runs elsewhere. No call runs twice, unless [retries](Retry) were asked for. If workers die again and
 /// again before they can do anything, the pool gives up, and every call fails with [`ErrorKind::GaveUp`].
 ///
 /// **Drop** terminates: see [`terminate`](Pool::terminate). No process and no thread is left.
@@ -99,27 +105,59 @@ impl Pool {
     ///
     /// As [`AsyncResult::get`], and as [`apply_async`](Pool::apply_async).
     pub fn apply<F: TaskFn>(&self, task: Task<F>, args: F::Args) -> Result<F::Output> {
-        self.apply_async(task, args)?.get()
+        self.calls().apply(task, args)
     }
 
-    /// Submits one call, and returns at once.
+    /// The pool's calls with these options in place of its own: retries, limits, priority, chunks.
+    ///
+    /// ```
+    /// # use polyproc::{Options, Pool, Priority, task};
+    /// # #[task]
+    /// # fn square(n: u64) -> u64 { n * n }
+    /// let pool = Pool::new(2)?;
+    /// let first = pool.with(Options::new().priority(Priority::High));
+    /// assert_eq!(first.submit(square, (7,))?.get()?, 49);
+    /// assert_eq!(first.map(square, 0..3)?, [0, 1, 4]);
+    /// # Ok::<(), polyproc::Error>(())
+    /// ```
+    pub fn with(&self, options: Options) -> Calls<'_> {
+        Calls::new(&self.shared, options)
+    }
+
+    fn calls(&self) -> Calls<'_> {
+        self.with(self.shared.settings.options)
+    }
+
+    /// Submits one call, and returns without waiting for it. While as many submissions as the pool holds are unfinished ([`PoolBuilder::max_pending`]), it first waits for
+    /// one to be over; not so in a callback of any pool. In a thread that must not wait, as an executor's, [`try_submit`](Pool::try_submit) is the one to use.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::PoolClosed`], [`ErrorKind::Terminated`] or [`ErrorKind::GaveUp`]; [`ErrorKind::BadArguments`] if they cannot be encoded; an error of
     /// the fabric. Nothing was submitted then.
+    pub fn submit<F: TaskFn>(&self, task: Task<F>, args: F::Args) -> Result<AsyncResult<F::Output>> {
+        self.calls().submit(task, args)
+    }
+
+    /// As [`submit`](Pool::submit), but does not wait for room: then the error is `Full` (of [`polyproc_ipc::ErrorKind`]).
+    pub fn try_submit<F: TaskFn>(&self, task: Task<F>, args: F::Args) -> Result<AsyncResult<F::Output>> {
+        self.calls().try_submit(task, args)
+    }
+
+    /// As [`submit`](Pool::submit), of a task that is known only by its name; see [`call`](Pool::call).
+    pub fn submit_by_name<R: DeserializeOwned>(&self, name: &str, args: impl Serialize) -> Result<AsyncResult<R>> {
+        self.calls().submit_by_name(name, args)
+    }
+
+    /// [`submit`](Pool::submit) by the reference's name.
     pub fn apply_async<F: TaskFn>(&self, task: Task<F>, args: F::Args) -> Result<AsyncResult<F::Output>> {
-        self.submit_one(Cow::Borrowed(task.name()), |out| encode_args(&args, out))
+        self.submit(task, args)
     }
 
     /// As [`apply_async`](Pool::apply_async), with a callback for the result. It is called from the thread that brings the pool's results, and should be
     /// short, as every other result waits for it; if the pool is terminated first, from the thread that does so.
     pub fn apply_async_with<F: TaskFn>(&self, task: Task<F>, args: F::Args, callback: impl FnOnce(Result<F::Output>) + Send + 'static) -> Result<()> {
-        let name = task.name();
-        let mut batch = BatchBuilder::new(0, 0, name);
-        batch.push(|out| encode_args(&args, out)).map_err(|error| bad_arguments(name, 0, error))?;
-        let job = Gather::with_callback(Box::new(move |outcomes| callback(gather::one(outcomes, name))));
-        self.submit_job(Arc::new(job), batch)
+        self.calls().submit_with(task, args, callback)
     }
 
     /// Runs a task that is known only by its name, as one of another language. `args` is a tuple; the result's type is given at the call.
@@ -141,20 +179,7 @@ impl Pool {
     /// # Ok::<(), polyproc::Error>(())
     /// ```
     pub fn call<R: DeserializeOwned>(&self, name: &str, args: impl Serialize) -> Result<R> {
-        if name.len() > LONGEST_NAME {
-            return Err(Error::new(ErrorKind::UnknownTask, format!("no task has a name of {} bytes", name.len())));
-        }
-        let mut encoded = Vec::new();
-        encode_args(&args, &mut encoded).map_err(|error| bad_arguments(name, 0, error))?;
-        if !matches!(encoded.first(), Some(0x90..=0x9f | 0xdc | 0xdd)) {
-            let sentence = format!("the arguments of task '{name}' are no tuple: one argument is given as (value,), none as ()");
-            return Err(Error::new(ErrorKind::BadArguments, sentence));
-        }
-        self.submit_one::<R>(Cow::Owned(name.into()), |out| {
-            out.extend_from_slice(&encoded);
-            Ok(())
-        })?
-        .get()
+        self.submit_by_name(name, args)?.get()
     }
 
     /// Runs `task` on every item, and waits for the values, in the order of the items.
@@ -168,7 +193,7 @@ impl Pool {
         A: Serialize,
         R: DeserializeOwned,
     {
-        self.map_async(task, items)?.get()
+        self.calls().map(task, items)
     }
 
     /// As [`map`](Pool::map), where a worker takes `chunk` calls at once.
@@ -178,10 +203,7 @@ impl Pool {
         A: Serialize,
         R: DeserializeOwned,
     {
-        if chunk == 0 {
-            return Err(Error::argument("a chunk needs at least one call"));
-        }
-        self.submit_all(task.name(), items.into_iter().map(|item| (item,)), Some(chunk))?.get()
+        self.with(self.shared.settings.options.chunk_size(chunk)).map(task, items)
     }
 
     /// Submits a call for every item, and returns without waiting for them.
@@ -191,17 +213,17 @@ impl Pool {
         A: Serialize,
         R: DeserializeOwned,
     {
-        self.submit_all(task.name(), items.into_iter().map(|item| (item,)), None)
+        self.calls().map_async(task, items)
     }
 
     /// As [`map`](Pool::map), for tasks of several arguments: every item is their tuple.
     pub fn starmap<F: TaskFn>(&self, task: Task<F>, items: impl IntoIterator<Item = F::Args>) -> Result<Vec<F::Output>> {
-        self.starmap_async(task, items)?.get()
+        self.calls().starmap(task, items)
     }
 
     /// As [`map_async`](Pool::map_async), for tasks of several arguments: every item is their tuple.
     pub fn starmap_async<F: TaskFn>(&self, task: Task<F>, items: impl IntoIterator<Item = F::Args>) -> Result<AsyncResult<Vec<F::Output>>> {
-        self.submit_all(task.name(), items.into_iter(), None)
+        self.calls().starmap_async(task, items)
     }
 
     /// An iterator over the values in the order of the items, which are read only as values are taken. A worker takes one call at
@@ -213,7 +235,7 @@ impl Pool {
         R: DeserializeOwned,
         I: IntoIterator<Item = A>,
     {
-        Imap::new(&self.shared, Cow::Borrowed(task.name()), items.into_iter(), true, None)
+        self.calls().imap(task, items)
     }
 
     /// As [`imap`](Pool::imap), with the values in the order in which they arrive.
@@ -224,7 +246,7 @@ impl Pool {
         R: DeserializeOwned,
         I: IntoIterator<Item = A>,
     {
-        Imap::new(&self.shared, Cow::Borrowed(task.name()), items.into_iter(), false, None)
+        self.calls().imap_unordered(task, items)
     }
 
     /// The workers at this moment.
@@ -276,103 +298,6 @@ impl Pool {
             let _ = supervisor.join();
         }
     }
-
-    fn submit_one<R: DeserializeOwned>(&self, task: Cow<'static, str>, write: impl FnOnce(&mut Vec<u8>) -> polyproc_ipc::Result<()>) -> Result<AsyncResult<R>> {
-        let mut batch = BatchBuilder::new(0, 0, &task);
-        batch.push(write).map_err(|error| bad_arguments(&task, 0, error))?;
-        let job = Arc::new(Gather::new(1, false));
-        self.submit_job(job.clone(), batch)?;
-        Ok(AsyncResult { job, shared: self.shared.clone(), task, decode: gather::one })
-    }
-
-    /// Submits the one batch of a job.
-    fn submit_job(&self, job: Arc<Gather>, mut batch: BatchBuilder) -> Result<()> {
-        let id = self.shared.enter(job.clone())?;
-        batch.set_job(id);
-        let submitted = self.shared.submit(&batch.finish());
-        if submitted.is_err() {
-            self.shared.leave(id);
-            // Stopped meanwhile: the job has its answer, and has called back.
-            if job.is_done() {
-                return Ok(());
-            }
-        }
-        submitted
-    }
-
-    fn submit_all<A: Serialize, R: DeserializeOwned>(
-        &self,
-        task: &'static str,
-        items: impl Iterator<Item = A>,
-        chunk: Option<usize>,
-    ) -> Result<AsyncResult<Vec<R>>> {
-        match (chunk.or(self.shared.settings.chunk), items.size_hint()) {
-            (Some(chunk), _) => self.submit_chunks(task, items, chunk),
-            (None, (low, Some(high))) if low == high => self.submit_chunks(task, items, self.share(low)),
-            _ => {
-                let items: Vec<A> = items.collect();
-                let chunk = self.share(items.len());
-                self.submit_chunks(task, items.into_iter(), chunk)
-            }
-        }
-    }
-
-    /// A quarter of each worker's share: coarse enough to be cheap, fine enough that all end at about the same time.
-    fn share(&self, calls: usize) -> usize {
-        calls.div_ceil(4 * self.shared.settings.workers).max(1)
-    }
-
-    fn submit_chunks<A: Serialize, R: DeserializeOwned>(
-        &self,
-        task: &'static str,
-        items: impl Iterator<Item = A>,
-        chunk: usize,
-    ) -> Result<AsyncResult<Vec<R>>> {
-        let job = Arc::new(Gather::new(0, true));
-        let growth = Growth { id: self.shared.enter(job.clone())?, shared: &self.shared, job: &job };
-        let mut batch = BatchBuilder::new(growth.id, 0, task);
-        let mut first = 0;
-        for item in items {
-            batch.push(|out| encode_args(&item, out)).map_err(|error| bad_arguments(task, first + u64::from(batch.count()), error))?;
-            if batch.count() as usize >= chunk || batch.size() >= LARGE_BATCH {
-                first += u64::from(batch.count());
-                let full = std::mem::replace(&mut batch, BatchBuilder::new(growth.id, first, task));
-                growth.submit(full)?;
-            }
-        }
-        if batch.count() > 0 {
-            growth.submit(batch)?;
-        }
-        drop(growth);
-        Ok(AsyncResult { job, shared: self.shared.clone(), task: Cow::Borrowed(task), decode: gather::all })
-    }
-}
-
-/// A job that still grows. However its submission ends, also by an iterator's panic, the job can end.
-struct Growth<'a> {
-    id: u64,
-    shared: &'a Shared,
-    job: &'a Gather,
-}
-
-impl Growth<'_> {
-    fn submit(&self, batch: BatchBuilder) -> Result<()> {
-        let count = batch.count() as usize;
-        self.job.grow(count);
-        self.shared.submit(&batch.finish()).inspect_err(|error| self.job.abandon(count, error))
-    }
-}
-
-impl Drop for Growth<'_> {
-    fn drop(&mut self) {
-        if self.job.grown() {
-            self.shared.leave(self.id);
-        }
-    }
-}
-
-fn bad_arguments(task: &str, index: u64, error: polyproc_ipc::Error) -> Error {
-    Error::because(ErrorKind::BadArguments, format!("the arguments of task '{task}' (call {index}) cannot be encoded"), error)
 }
 
 impl Drop for Pool {

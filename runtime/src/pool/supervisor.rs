@@ -47,7 +47,9 @@ pub(super) fn clear_away(shared: &Shared) {
         let _ = worker.child.signal(Signal::KILL);
         let _ = worker.child.wait(None);
     }
+    shared.warden.end();
     let _ = shared.fabric.sweep();
+    shared.board.destroy();
     let _ = shared.tasks.destroy();
     let _ = shared.results.destroy();
 }

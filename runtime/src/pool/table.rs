@@ -5,15 +5,19 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use polyproc_ipc::{BytesQueue, Fabric, Message, Owner};
+use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner};
 
 use super::builder::Settings;
+use super::desk::{Board, Page, Seen};
+use super::options::{LANES, Options};
+use super::warden::Warden;
 use crate::boot::Entry;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire;
 
 /// What a call came to: its encoded value, or why there is none.
 pub(super) type Outcome = Result<Payload>;
@@ -31,18 +35,51 @@ impl Payload {
     }
 }
 
+/// What follows from what was done to a job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[must_use = "the job may have to leave the table"]
+pub(super) struct Settled {
+    /// It was the last outcome: the job is to be announced.
+    pub(super) complete: bool,
+    /// No worker will meet a call of it any more: it leaves the table.
+    pub(super) over: bool,
+}
+
 /// Calls that were submitted together.
 pub(super) trait Job: Send + Sync {
-    /// Keeps the outcome of a call, unless it has one. True if this was the last: the job leaves the table.
-    fn settle(&self, index: u64, outcome: Outcome) -> bool;
-    /// Ends every call that has no outcome yet with `error`.
-    fn fail(&self, error: &Error);
-    /// Takes no further input. True if nothing is left to do: the job leaves the table.
-    fn cut(&self) -> bool {
+    /// Keeps the outcome of a call, unless it has one.
+    fn settle(&self, index: u64, outcome: Outcome) -> Settled;
+    /// Whether this call has no outcome yet.
+    fn is_open(&self, index: u64) -> bool;
+    /// Ends every call that has no outcome yet with `error`. True if there were any.
+    fn fail(&self, error: &Error) -> bool;
+    /// How its calls are to be run.
+    fn options(&self) -> &Options;
+    /// Takes no further input.
+    fn cut(&self) -> Settled {
+        Settled::default()
+    }
+    /// Whether no call of it may begin any more.
+    fn is_cancelled(&self) -> bool {
         false
     }
-    /// Called once, after the job left the table complete.
+    /// Fails the calls of a cancelled job that had not begun.
+    fn skip(&self) -> Settled {
+        Settled::default()
+    }
+    /// Called once, when every call has its outcome.
     fn announce(&self) {}
+}
+
+/// What happens to a job that finds as many unfinished ones as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It waits.
+    Wait,
+    /// It is refused.
+    Refuse,
+    /// It enters all the same.
+    Ignore,
 }
 
 /// Where a pool is in its life. It only moves down this list.
@@ -61,18 +98,30 @@ pub(super) enum Phase {
 struct Table {
     phase: Phase,
     jobs: HashMap<u64, Arc<dyn Job>>,
+    /// How many threads wait for room.
+    waiting: usize,
 }
 
 /// One worker process.
 pub(super) struct Worker {
     pub(super) number: u32,
     pub(super) child: Child,
+    /// Its page of the desk. After its death it is its successor's; see [`Worker::look`].
+    pub(super) page: Page,
+    /// It is dead, and the collector is done with it.
+    pub(super) buried: AtomicBool,
     /// `Owner` bits, once the worker has announced itself; 0 before.
     pub(super) owner: AtomicU64,
     pub(super) finished: AtomicU64,
 }
 
 impl Worker {
+    /// What its page shows, as long as that is its page. A serial number that was seen here is never one of a successor.
+    pub(super) fn look(&self) -> Result<Option<Seen>> {
+        let seen = self.page.look()?;
+        Ok(seen.filter(|_| !self.buried.load(Ordering::SeqCst)))
+    }
+
     pub(super) fn owner(&self) -> Option<Owner> {
         Some(self.owner.load(Ordering::Acquire)).filter(|&bits| bits != 0).map(Owner::from_bits)
     }
@@ -88,7 +137,14 @@ pub(super) struct Shared {
     pub(super) forks: u32,
     /// Workers whose death the collector has not handled.
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
+    /// Pages of workers that are gone.
+    pages: Mutex<Vec<Page>>,
+    /// The cancelled jobs, as workers see them.
+    pub(super) board: Board,
+    pub(super) warden: Warden,
     table: Mutex<Table>,
+    /// Rung when a job leaves while somebody waits for room.
+    room: Condvar,
     started: AtomicU64,
     jobs: AtomicU64,
 }
@@ -98,8 +154,9 @@ impl Shared {
         let bell = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)
             .map_err(|errno| Error::os(errno, "the bell of a pool"))?;
         // A dead worker's lease waits for the collector, and is not handed to the next worker: its first call may be what killed.
-        let tasks = BytesQueue::new_for_reclaim(&fabric, 0)?;
+        let tasks = BytesQueue::builder().lanes(LANES).keep_dead_leases().new_in(&fabric)?;
         let results = BytesQueue::new(&fabric, 0).inspect_err(|_| drop(tasks.destroy()))?;
+        let board = Board::new(&fabric).inspect_err(|_| drop((tasks.destroy(), results.destroy())))?;
         Ok(Shared {
             fabric,
             tasks,
@@ -108,7 +165,11 @@ impl Shared {
             bell,
             forks: crate::spawn::fork_generation(),
             workers: Mutex::default(),
-            table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new() }),
+            pages: Mutex::default(),
+            board,
+            warden: Warden::default(),
+            table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new(), waiting: 0 }),
+            room: Condvar::new(),
             started: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
         })
@@ -123,18 +184,35 @@ impl Shared {
         self.lock().phase.clone()
     }
 
-    /// Enters a job; from now on it will be settled, whatever happens.
-    pub(super) fn enter(&self, job: Arc<dyn Job>) -> Result<u64> {
+    /// Enters a job; from now on it will be settled, whatever happens. A thread that brings a pool's results never waits here: others may wait for it.
+    pub(super) fn enter(self: &Arc<Self>, job: Arc<dyn Job>, room: Room) -> Result<u64> {
         if !self.at_home() {
             return Err(Error::argument("a pool cannot be used in a forked process: make a new one there"));
         }
-        let id = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
+        let room = if is_any_collector() { Room::Ignore } else { room };
+        let most = self.settings.max_pending;
         let mut table = self.lock();
-        match &table.phase {
-            Phase::Open => {}
-            Phase::Closed | Phase::Drained => return Err(closed()),
-            Phase::Stopped(error) => return Err(error.clone()),
+        loop {
+            match &table.phase {
+                Phase::Open => {}
+                Phase::Closed | Phase::Drained => return Err(closed()),
+                Phase::Stopped(error) => return Err(error.clone()),
+            }
+            if table.jobs.len() < most || room == Room::Ignore {
+                break;
+            }
+            if room == Room::Refuse {
+                let sentence = format!("{most} jobs of the pool are not finished, and it was made to hold no more");
+                return Err(polyproc_ipc::Error::new(Ipc::Full, sentence).into());
+            }
+            table.waiting += 1;
+            table = self.room.wait(table).unwrap_or_else(PoisonError::into_inner);
+            table.waiting -= 1;
         }
+        if let Some(limit) = job.options().hard {
+            self.warden.guard(self, limit)?;
+        }
+        let id = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
         table.jobs.insert(id, job);
         Ok(id)
     }
@@ -143,19 +221,75 @@ impl Shared {
         self.lock().jobs.get(&id).cloned()
     }
 
-    /// Takes a complete job out; with the last one a closed pool is drained.
+    /// Takes a job out of which nothing is left; with the last one a closed pool is drained.
     pub(super) fn leave(&self, id: u64) {
         let mut table = self.lock();
-        table.jobs.remove(&id);
+        let job = table.jobs.remove(&id);
+        if table.waiting > 0 {
+            self.room.notify_one();
+        }
         self.drain_if_done(table);
+        let Some(job) = job else { return };
+        if let Some(limit) = job.options().hard {
+            self.warden.release(limit);
+        }
+        if job.is_cancelled() {
+            // One that stays in the set, because the fabric has no memory, costs a look and nothing else: its number does not come again.
+            let _ = self.board.unlist(id, |each| self.workers().iter().for_each(|worker| each(&worker.page)));
+        }
+    }
+
+    /// Does what follows from a change of a job.
+    pub(super) fn follow(&self, id: u64, job: &dyn Job, settled: Settled) {
+        if settled.over {
+            self.leave(id);
+        }
+        if settled.complete {
+            job.announce();
+        }
     }
 
     /// Puts a batch where workers find it.
     pub(super) fn submit(&self, batch: &[u8]) -> Result<()> {
-        self.tasks.put(batch).map_err(|error| match self.phase() {
+        self.tasks.put_to(wire::lane(batch), batch).map_err(|error| match self.phase() {
             Phase::Stopped(error) => error,
             _ => Error::from(error),
         })
+    }
+
+    /// Submits again what was begun or taken before, unless its job was cancelled: then it is settled. False: the fabric is full at the moment.
+    pub(super) fn submit_or_settle(&self, id: u64, bytes: &[u8]) -> bool {
+        let Some(job) = self.find(id) else { return true };
+        let (Ok(batch), false) = (wire::Batch::parse(bytes), job.is_cancelled()) else {
+            if let Ok(batch) = wire::Batch::parse(bytes) {
+                self.settle_all(&job, &batch, |index| Error::skipped(batch.name, index));
+            }
+            return true;
+        };
+        match self.submit(bytes) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::Ipc(Ipc::OutOfMemory) => false,
+            Err(error) => {
+                self.settle_all(&job, &batch, |_| error.clone());
+                true
+            }
+        }
+    }
+
+    fn settle_all(&self, job: &Arc<dyn Job>, batch: &wire::Batch<'_>, error: impl Fn(u64) -> Error) {
+        for index in (batch.first..).take(batch.count as usize) {
+            self.follow(batch.job, &**job, job.settle(index, Err(error(index))));
+        }
+    }
+
+    /// Says in the result queue that a job was cancelled. False: the fabric is full at the moment.
+    pub(super) fn mark(&self, id: u64) -> bool {
+        !matches!(self.results.put(&wire::cancel(id)), Err(error) if error.kind() == Ipc::OutOfMemory)
+    }
+
+    /// The workers whose death the collector has not handled.
+    pub(super) fn workers(&self) -> Vec<Arc<Worker>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn close(&self) {
@@ -163,6 +297,7 @@ impl Shared {
         if matches!(table.phase, Phase::Open) {
             table.phase = Phase::Closed;
         }
+        self.room.notify_all();
         self.drain_if_done(table);
     }
 
@@ -176,10 +311,12 @@ impl Shared {
             table.phase = Phase::Stopped(error.clone());
             std::mem::take(&mut table.jobs)
         };
+        self.room.notify_all();
         self.ring();
         for job in jobs.values() {
-            job.fail(error);
-            job.announce();
+            if job.fail(error) {
+                job.announce();
+            }
         }
     }
 
@@ -187,9 +324,7 @@ impl Shared {
     pub(super) fn cut(&self) {
         let jobs: Vec<_> = self.lock().jobs.iter().map(|(id, job)| (*id, job.clone())).collect();
         for (id, job) in jobs {
-            if job.cut() {
-                self.leave(id);
-            }
+            self.follow(id, &*job, job.cut());
         }
     }
 
@@ -201,13 +336,28 @@ impl Shared {
 
     pub(super) fn start_worker(&self) -> Result<Arc<Worker>> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) as u32;
-        let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend() };
-        // Entered under the lock, so that the collector finds a worker that announces itself at once.
-        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric)?;
-        let worker = Arc::new(Worker { number, child, owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
-        workers.push(worker.clone());
-        Ok(worker)
+        // The successor of a dead worker must not depend on there being memory.
+        let spare = self.pages.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let page = spare.map_or_else(|| Page::new(&self.fabric), Page::pass_on)?;
+        let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend(), page: page.lend(), cancelled: self.board.lend() };
+        self.board.introduce(page, |page| {
+            // Entered under the lock, so that the collector finds a worker that announces itself at once.
+            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric).inspect_err(|_| self.keep_page(page.clone()))?;
+            let worker = Arc::new(Worker { number, child, page, buried: AtomicBool::new(false), owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
+            workers.push(worker.clone());
+            Ok(worker)
+        })
+    }
+
+    /// The collector is done with a dead worker: its page is the next one's.
+    pub(super) fn bury(&self, worker: &Worker) {
+        worker.buried.store(true, Ordering::SeqCst);
+        self.keep_page(worker.page.clone());
+    }
+
+    fn keep_page(&self, page: Page) {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).push(page);
     }
 
     /// Takes a worker out of the list.
@@ -254,4 +404,9 @@ pub(super) fn collect_for(shared: &Arc<Shared>) {
 /// Whether this thread is the collector of this very pool: it would wait for itself.
 pub(super) fn is_collector(shared: &Arc<Shared>) -> bool {
     COLLECTS_FOR.get() == Arc::as_ptr(shared)
+}
+
+/// Whether this thread brings some pool's results.
+pub(super) fn is_any_collector() -> bool {
+    !COLLECTS_FOR.get().is_null()
 }

@@ -15,7 +15,7 @@ fn reports_what_is_open(out: Queue<Vec<u32>>) {
         let waiting = pool.imap(square, 0..).unwrap();
         drop(waiting);
         let ended = Pool::new(1).unwrap();
-        let _ = ended.apply_async(square, (1,)).unwrap();
+        drop(ended.apply_async(square, (1,)).unwrap());
         ended.close();
         ended.join().unwrap();
         Process::spawn(nothing, ()).unwrap().join().unwrap();

@@ -2,9 +2,13 @@
 
 mod bad_input;
 mod death;
+mod futures;
 mod last;
+mod limits;
 mod pool;
 mod process;
+mod retry;
+mod storm;
 
 use std::time::Duration;
 
