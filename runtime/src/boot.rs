@@ -16,10 +16,12 @@ use rustix::io::{Errno, FdFlags};
 use crate::spawn::{LIFE, MEMORY, VARIABLE};
 
 /// What a child is told in its environment: `1:<parent's pid>:process:<ticket>`, or
-/// `1:<parent's pid>:worker:<number>:<ticket>:<ticket>`.
+/// `1:<parent's pid>:worker:<number>:<place>:<ticket>:<ticket>`, with a third ticket if the pool has a setup.
 pub(crate) struct Call {
     pub(crate) parent: u32,
     pub(crate) entry: Entry,
+    /// Variables that are set in the child, beside the parent's.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// What a child does.
@@ -27,13 +29,13 @@ pub(crate) enum Entry {
     /// Run the one call in this queue, and put the outcome there.
     Process { mailbox: Ticket },
     /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool.
-    Worker { number: u32, tasks: Ticket, results: Ticket },
+    Worker { number: u32, place: u32, tasks: Ticket, results: Ticket, setup: Option<Ticket> },
 }
 
 impl Call {
     /// The record for a child of this process.
     pub(crate) fn new(entry: Entry) -> Call {
-        Call { parent: std::process::id(), entry }
+        Call { parent: std::process::id(), entry, environment: Vec::new() }
     }
 
     fn parse(text: &str) -> Option<Call> {
@@ -43,12 +45,17 @@ impl Call {
         let entry = match entry {
             "process" => Entry::Process { mailbox: ticket(fields.next())? },
             "worker" => {
-                let number = fields.next()?.parse().ok()?;
-                Entry::Worker { number, tasks: ticket(fields.next())?, results: ticket(fields.next())? }
+                let (number, place) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+                let (tasks, results) = (ticket(fields.next())?, ticket(fields.next())?);
+                let setup = match fields.next() {
+                    Some(field) => Some(ticket(Some(field))?),
+                    None => None,
+                };
+                Entry::Worker { number, place, tasks, results, setup }
             }
             _ => return None,
         };
-        fields.next().is_none().then_some(Call { parent, entry })
+        fields.next().is_none().then_some(Call { parent, entry, environment: Vec::new() })
     }
 
     fn from_environment() -> Option<Call> {
@@ -67,7 +74,10 @@ impl fmt::Display for Call {
         write!(f, "1:{}:", self.parent)?;
         match &self.entry {
             Entry::Process { mailbox } => write!(f, "process:{mailbox}"),
-            Entry::Worker { number, tasks, results } => write!(f, "worker:{number}:{tasks}:{results}"),
+            Entry::Worker { number, place, tasks, results, setup } => {
+                write!(f, "worker:{number}:{place}:{tasks}:{results}")?;
+                setup.as_ref().map_or(Ok(()), |setup| write!(f, ":{setup}"))
+            }
         }
     }
 }
@@ -198,7 +208,10 @@ fn child(call: Call) -> ! {
     // The process ends with what the body leaves behind, so nothing broken can be seen.
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match call.entry {
         Entry::Process { mailbox } => crate::process::child(&mailbox),
-        Entry::Worker { number, tasks, results } => crate::pool::worker::run(&fabric, number, &tasks, &results),
+        Entry::Worker { number, place, tasks, results, setup } => {
+            crate::worker::enter(place);
+            crate::pool::worker::run(&fabric, number, &tasks, &results, setup.as_ref())
+        }
     }));
     std::process::exit(code.unwrap_or(1));
 }

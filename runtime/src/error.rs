@@ -35,6 +35,8 @@ pub enum ErrorKind {
     NotStarted,
     /// Two tasks of one program have the same name.
     AmbiguousTask,
+    /// The worker took more memory than the pool allows, and was killed in this call: [`Error::resident`].
+    MemoryLimit,
     /// An error of shared memory, of an argument or of time: see [`polyproc_ipc::ErrorKind`].
     Ipc(polyproc_ipc::ErrorKind),
 }
@@ -54,6 +56,7 @@ impl ErrorKind {
             ErrorKind::GaveUp => 108,
             ErrorKind::NotStarted => 109,
             ErrorKind::AmbiguousTask => 110,
+            ErrorKind::MemoryLimit => 120,
             ErrorKind::Ipc(kind) => kind.number(),
         }
     }
@@ -89,14 +92,32 @@ pub(crate) struct Death {
     pub(crate) pid: u32,
     /// The exit code, or minus the signal.
     pub(crate) code: i32,
+    /// The last size seen, in bytes.
+    pub(crate) resident: Option<u64>,
+    /// Whether the kernel killed it for lack of memory; `None`: that cannot be told.
+    pub(crate) out_of_memory: Option<bool>,
+}
+
+impl Death {
+    /// A death of which no more is known.
+    pub(crate) fn new(pid: u32, code: i32) -> Death {
+        Death { pid, code, resident: None, out_of_memory: None }
+    }
 }
 
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.code {
-            code if code < 0 => write!(f, "was ended by {}", signal_name(-code)),
-            code => write!(f, "ended with exit code {code}"),
+            code if code < 0 => write!(f, "was ended by {}", signal_name(-code))?,
+            code => write!(f, "ended with exit code {code}")?,
         }
+        if self.out_of_memory == Some(true) {
+            write!(f, " for lack of memory")?;
+            if let Some(bytes) = self.resident {
+                write!(f, " (it had {} MiB when last seen)", bytes >> 20)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -155,6 +176,26 @@ impl Error {
         Error(Arc::new(Inner { kind, sentence, failure: None, death: Some(death), source: None }))
     }
 
+    /// The pool gave up; `cause` is what a worker said, if one said anything.
+    #[cold]
+    pub(crate) fn gave_up(death: Death, cause: Option<Failure>, sentence: String) -> Error {
+        Error(Arc::new(Inner { kind: ErrorKind::GaveUp, sentence, failure: cause, death: Some(death), source: None }))
+    }
+
+    /// A worker was killed in this call because it had more memory than `limit`.
+    #[cold]
+    pub(crate) fn memory_limit(death: Death, limit: u64, task: &str) -> Error {
+        let seen = death.resident.unwrap_or(limit);
+        let sentence = format!(
+            "the worker (pid {}) that ran task '{task}' was killed: it had {} MiB of its own ({seen} bytes), and the pool allows {} MiB ({limit} bytes)",
+            death.pid,
+            seen >> 20,
+            limit >> 20
+        );
+        let failure = Some(Failure::new(ErrorKind::MemoryLimit, task, ""));
+        Error(Arc::new(Inner { kind: ErrorKind::MemoryLimit, sentence, failure, death: Some(death), source: None }))
+    }
+
     /// `source`, said again as `kind` with a sentence in front of it.
     #[cold]
     pub(crate) fn because(kind: ErrorKind, sentence: impl fmt::Display, source: polyproc_ipc::Error) -> Error {
@@ -190,6 +231,18 @@ impl Error {
     /// The signal that ended the process, as 9 for SIGKILL.
     pub fn signal(&self) -> Option<i32> {
         self.0.death.map(|death| -death.code).filter(|&signal| signal > 0)
+    }
+
+    /// How many bytes of memory the process had of its own (resident, without what it shares) when the pool last looked, which it does about ten times a second while
+    /// calls run, or oftener with a [memory limit](crate::PoolBuilder::memory_limit). `None` if it never did.
+    pub fn resident(&self) -> Option<u64> {
+        self.0.death.and_then(|death| death.resident)
+    }
+
+    /// Whether the kernel killed the process for lack of memory: it was ended by a SIGKILL that the pool did not send, and the count of such kills in this process's
+    /// cgroup grew meanwhile. `None` if that cannot be told: no cgroup that counts, or more such deaths at once than kills.
+    pub fn out_of_memory(&self) -> Option<bool> {
+        self.0.death.and_then(|death| death.out_of_memory)
     }
 
     /// The code with which the process ended by itself.
@@ -257,15 +310,16 @@ mod tests {
         assert_eq!(ErrorKind::UnknownTask.number(), 100);
         assert_eq!(ErrorKind::GaveUp.number(), 108);
         assert_eq!(ErrorKind::AmbiguousTask.number(), 110);
+        assert_eq!(ErrorKind::MemoryLimit.number(), 120);
         assert_eq!(ErrorKind::Ipc(polyproc_ipc::ErrorKind::Timeout).number(), 1);
     }
 
     #[test]
     fn a_death_tells_signal_from_code() {
-        let killed = Error::died(Death { pid: 7, code: -9 }, "a::b");
+        let killed = Error::died(Death::new(7, -9), "a::b");
         assert_eq!((killed.signal(), killed.exit_code(), killed.pid()), (Some(9), None, Some(7)));
         assert_eq!(killed.to_string(), "the worker (pid 7) that ran task 'a::b' was ended by signal 9 (SIGKILL)");
-        let left = Error::died(Death { pid: 7, code: 0 }, "a::b");
+        let left = Error::died(Death::new(7, 0), "a::b");
         assert_eq!((left.signal(), left.exit_code()), (None, Some(0)));
     }
 

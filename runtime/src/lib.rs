@@ -57,6 +57,7 @@ extern crate self as polyproc;
 mod boot;
 mod child;
 mod error;
+mod memory;
 mod panic;
 mod pool;
 mod process;
@@ -64,13 +65,14 @@ mod registry;
 mod spawn;
 mod task;
 mod wire;
+pub mod worker;
 
 pub use boot::init;
 pub use error::{Error, ErrorKind, Result};
 pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
-pub use pool::{AsyncResult, Imap, Pool, PoolBuilder, WorkerInfo};
+pub use pool::{AsyncResult, Imap, MemoryLimit, Pool, PoolBuilder, WorkerInfo};
 pub use process::{Exit, Process, ProcessBuilder};
 pub use task::{Task, TaskFn};
 

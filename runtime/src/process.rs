@@ -216,7 +216,7 @@ impl Started {
                 Ok(Record::Failed { failure, .. }) => Some(Error::from_failure(failure)),
                 Ok(_) => None,
                 Err(_) => {
-                    let death = Death { pid: self.child.pid(), code };
+                    let death = Death::new(self.child.pid(), code);
                     let sentence = format!(
                         "process '{name}' (pid {}) {death} before it took its call of task '{task}'; what it printed may say why, and a \
                          program given as its own must contain polyproc",

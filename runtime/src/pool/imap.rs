@@ -81,7 +81,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
         let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, growing: true, cut: None, waiting: false };
         let job = Arc::new(Stream { state: Mutex::new(state), changed: Condvar::new() });
         let id = shared.enter(job.clone())?;
-        let window = chunk.saturating_mul(4).saturating_mul(shared.settings.workers);
+        let window = chunk.saturating_mul(4).saturating_mul(shared.settings.bounds.most);
         Ok(Imap { shared: shared.clone(), job, id, task, input: Some(input), next: 0, chunk, window, result: PhantomData })
     }
 

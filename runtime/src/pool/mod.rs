@@ -5,8 +5,14 @@
 
 mod builder;
 mod collector;
+mod cpus;
+mod elastic;
 mod gather;
+mod hooks;
 mod imap;
+mod limits;
+mod restarts;
+mod setup;
 mod supervisor;
 mod table;
 pub(crate) mod worker;
@@ -27,6 +33,7 @@ pub use builder::PoolBuilder;
 pub use gather::AsyncResult;
 use gather::Gather;
 pub use imap::Imap;
+pub use limits::MemoryLimit;
 use table::{Phase, Shared};
 
 /// A batch of calls is cut at this size, so that large arguments spread over the workers.
@@ -238,6 +245,20 @@ impl Pool {
         all
     }
 
+    /// From now on the pool has `workers` workers: more are started at once; those too many leave one by one as they become idle, in order (see
+    /// [`on_exit`](PoolBuilder::on_exit)), and no call is lost. Bounds that it was [built with](PoolBuilder::workers_between) hold no more. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for no workers, or in a forked process.
+    pub fn resize(&self, workers: usize) -> Result<()> {
+        if workers == 0 || !self.shared.at_home() {
+            return Err(Error::argument("a pool needs at least one worker, and is resized by the process that made it"));
+        }
+        self.shared.resize(workers);
+        Ok(())
+    }
+
     /// Takes no more jobs. What was submitted runs to its end; an [`Imap`] that was begun goes on. Then the workers leave.
     pub fn close(&self) {
         if self.shared.at_home() {
@@ -317,9 +338,10 @@ impl Pool {
         }
     }
 
-    /// A quarter of each worker's share: coarse enough to be cheap, fine enough that all end at about the same time.
+    /// A quarter of each worker's share: coarse enough to be cheap, fine enough that all end at about the same time; and no more than a worker may run.
     fn share(&self, calls: usize) -> usize {
-        calls.div_ceil(4 * self.shared.settings.workers).max(1)
+        let most = self.shared.settings.setup.most_calls.map_or(usize::MAX, |calls| calls as usize);
+        calls.div_ceil(4 * self.shared.settings.bounds.most).min(most).max(1)
     }
 
     fn submit_chunks<A: Serialize, R: DeserializeOwned>(
@@ -391,6 +413,6 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("workers", &self.shared.settings.workers).finish_non_exhaustive()
+        f.debug_struct("Pool").field("workers", &self.shared.settings.bounds.most).finish_non_exhaustive()
     }
 }

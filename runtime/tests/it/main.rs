@@ -3,8 +3,13 @@
 mod bad_input;
 mod death;
 mod last;
+mod limits;
+mod nested;
 mod pool;
 mod process;
+mod size;
+mod storm;
+mod workers;
 
 use std::time::Duration;
 

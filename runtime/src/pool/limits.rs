@@ -1,0 +1,218 @@
+//! What the pool knows of a worker beside its calls: how much memory it has, why it was killed, how it left; and the limits on it.
+//!
+//! The supervisor writes what it sees, the collector reads it when the worker's death note comes. Must not know queues.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::table::Worker;
+use crate::error::{Death, Error, Failure};
+use crate::memory;
+
+/// How often memory is measured while calls run, without and with a limit that kills.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(20));
+
+/// How much memory each worker of a pool may have of its own: see [`PoolBuilder::memory_limit`](crate::PoolBuilder::memory_limit).
+///
+/// What counts is what the worker shares with nobody: resident memory without the fabric's pages and without those of the program's file.
+///
+/// ```
+/// use polyproc::MemoryLimit;
+///
+/// let limit = MemoryLimit::soft(512 << 20).or_hard(1 << 30);
+/// assert_eq!((limit.soft_bytes(), limit.hard_bytes()), (Some(512 << 20), Some(1 << 30)));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryLimit {
+    soft: Option<u64>,
+    hard: Option<u64>,
+}
+
+impl MemoryLimit {
+    /// A worker that has more than so many bytes after a call leaves, and is replaced. No call fails by it.
+    pub fn soft(bytes: u64) -> MemoryLimit {
+        MemoryLimit { soft: Some(bytes), hard: None }
+    }
+
+    /// A worker that has more than so many bytes is killed, and the call that it runs fails with [`ErrorKind::MemoryLimit`](crate::ErrorKind::MemoryLimit).
+    pub fn hard(bytes: u64) -> MemoryLimit {
+        MemoryLimit { soft: None, hard: Some(bytes) }
+    }
+
+    /// This limit, and a [hard](MemoryLimit::hard) one.
+    #[must_use]
+    pub fn or_hard(self, bytes: u64) -> MemoryLimit {
+        MemoryLimit { hard: Some(bytes), ..self }
+    }
+
+    /// The soft limit.
+    pub fn soft_bytes(&self) -> Option<u64> {
+        self.soft
+    }
+
+    /// The hard limit.
+    pub fn hard_bytes(&self) -> Option<u64> {
+        self.hard
+    }
+
+    /// What is wrong with it.
+    pub(super) fn fault(&self) -> Option<String> {
+        if self.soft == Some(0) || self.hard == Some(0) {
+            return Some("a memory limit of 0 bytes allows no worker".into());
+        }
+        match (self.soft, self.hard) {
+            (Some(soft), Some(hard)) if soft > hard => Some(format!("the soft memory limit ({soft} bytes) is above the hard one ({hard} bytes)")),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Its own memory when last seen; 0: never.
+    pub(super) resident: AtomicU64,
+    /// The pool itself sent the signal that ended it.
+    pub(super) killed_by_pool: AtomicBool,
+    /// The hard memory limit that it was killed for; 0: none.
+    over: AtomicU64,
+    /// The verdict on a death.
+    out_of_memory: OnceLock<bool>,
+    /// It said that it leaves.
+    pub(super) left: AtomicBool,
+    /// What it said of why it cannot go on.
+    pub(super) unfit: OnceLock<Failure>,
+}
+
+impl Worker {
+    /// Its death, with what is known of it.
+    pub(super) fn death(&self, code: i32) -> Death {
+        let resident = Some(self.facts.resident.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0);
+        Death { resident, out_of_memory: self.facts.out_of_memory.get().copied(), ..Death::new(self.child.pid(), code) }
+    }
+
+    /// The error of the call that it was running when it died.
+    pub(super) fn died_in(&self, death: Death, task: &str) -> Error {
+        match self.facts.over.load(Ordering::Relaxed) {
+            0 => Error::died(death, task),
+            limit => Error::memory_limit(death, limit, task),
+        }
+    }
+}
+
+/// The supervisor's eye on memory.
+#[derive(Debug)]
+pub(super) struct Watch {
+    hard: Option<u64>,
+    looked: Option<Instant>,
+    /// The count of kills for lack of memory, some time ago and more recently.
+    marks: [Mark; 2],
+}
+
+/// The kernel's count of kills for lack of memory at one time.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Instant,
+    kills: Option<u64>,
+    /// Workers that were ended since by a SIGKILL that the pool did not send.
+    victims: u64,
+}
+
+/// A death is noticed within that time after its kill was counted, and a kill that is counted longer ago was another's.
+const AGE: Duration = Duration::from_secs(2);
+
+impl Watch {
+    pub(super) fn new(limit: MemoryLimit) -> Watch {
+        Watch { hard: limit.hard, looked: None, marks: [Mark::now(Instant::now()); 2] }
+    }
+
+    /// How long from one look to the next, while calls run.
+    pub(super) fn pause(&self) -> Duration {
+        if self.hard.is_some() { LOOK.1 } else { LOOK.0 }
+    }
+
+    /// Measures every worker, if it is time, and kills those that have too much.
+    pub(super) fn look(&mut self, live: &[Arc<Worker>], now: Instant) {
+        if self.looked.is_some_and(|looked| now.duration_since(looked) < self.pause()) {
+            return;
+        }
+        self.looked = Some(now);
+        self.mark(now);
+        for worker in live {
+            let Some(bytes) = memory::own_bytes(worker.child.pid()) else { continue };
+            worker.facts.resident.store(bytes, Ordering::Relaxed);
+            if let Some(limit) = self.hard.filter(|&limit| bytes > limit) {
+                worker.facts.over.store(limit, Ordering::Relaxed);
+                worker.facts.killed_by_pool.store(true, Ordering::Relaxed);
+                // One that has ended meanwhile had too much all the same.
+                let _ = worker.child.signal(Signal::KILL);
+            }
+        }
+    }
+
+    /// Keeps the older mark between one and two ages old, or as new as this look if there was none for long.
+    fn mark(&mut self, now: Instant) {
+        let age = now.duration_since(self.marks[1].at);
+        if age >= AGE {
+            let new = Mark::now(now);
+            self.marks = [if age >= 2 * AGE { new } else { self.marks[1] }, new];
+        }
+    }
+
+    /// Says of workers that have just died whether it was for lack of memory.
+    pub(super) fn judge(&mut self, dead: &[(Arc<Worker>, i32)]) {
+        let killed = |(worker, code): &(Arc<Worker>, i32)| *code == -libc::SIGKILL && !worker.facts.killed_by_pool.load(Ordering::Relaxed);
+        let victims = dead.iter().filter(|entry| killed(entry)).count() as u64;
+        let mut of_victims = None;
+        if victims > 0 {
+            self.marks.iter_mut().for_each(|mark| mark.victims += victims);
+            of_victims = verdict(self.marks[0].kills, polyproc_ipc::out_of_memory_kills(), self.marks[0].victims);
+        }
+        for entry in dead {
+            if let Some(of_this) = if killed(entry) { of_victims } else { Some(false) } {
+                let _ = entry.0.facts.out_of_memory.set(of_this);
+            }
+        }
+    }
+}
+
+impl Mark {
+    fn now(at: Instant) -> Mark {
+        Mark { at, kills: polyproc_ipc::out_of_memory_kills(), victims: 0 }
+    }
+}
+
+/// Whether so many deaths by SIGKILL were for lack of memory; `None` where some may have been and others not.
+fn verdict(before: Option<u64>, now: Option<u64>, victims: u64) -> Option<bool> {
+    match now?.saturating_sub(before?) {
+        0 => Some(false),
+        kills if kills >= victims => Some(true),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_follows_the_count() {
+        assert_eq!(verdict(Some(3), Some(3), 1), Some(false));
+        assert_eq!(verdict(Some(3), Some(4), 1), Some(true));
+        assert_eq!(verdict(Some(3), Some(5), 2), Some(true));
+        assert_eq!(verdict(Some(3), Some(4), 2), None, "one of two: which?");
+        assert_eq!((verdict(None, Some(4), 1), verdict(Some(3), None, 1)), (None, None));
+    }
+
+    #[test]
+    fn limits_that_allow_nothing_are_faults() {
+        assert_eq!(MemoryLimit::default().fault(), None);
+        assert_eq!(MemoryLimit::soft(1).or_hard(1).fault(), None);
+        for bad in [MemoryLimit::soft(0), MemoryLimit::hard(0), MemoryLimit::soft(2).or_hard(1)] {
+            assert!(bad.fault().is_some(), "{bad:?}");
+        }
+    }
+}
