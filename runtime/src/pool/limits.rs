@@ -108,25 +108,12 @@ impl Worker {
 pub(super) struct Watch {
     hard: Option<u64>,
     looked: Option<Instant>,
-    /// The count of kills for lack of memory, some time ago and more recently.
-    marks: [Mark; 2],
+    kills: Kills,
 }
-
-/// The kernel's count of kills for lack of memory at one time.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    at: Instant,
-    kills: Option<u64>,
-    /// Workers that were ended since by a SIGKILL that the pool did not send.
-    victims: u64,
-}
-
-/// A death is noticed within that time after its kill was counted, and a kill that is counted longer ago was another's.
-const AGE: Duration = Duration::from_secs(2);
 
 impl Watch {
     pub(super) fn new(limit: MemoryLimit) -> Watch {
-        Watch { hard: limit.hard, looked: None, marks: [Mark::now(Instant::now()); 2] }
+        Watch { hard: limit.hard, looked: None, kills: Kills::new(Instant::now(), polyproc_ipc::out_of_memory_kills()) }
     }
 
     /// How long from one look to the next, while calls run.
@@ -140,7 +127,7 @@ impl Watch {
             return;
         }
         self.looked = Some(now);
-        self.mark(now);
+        self.kills.look(now, polyproc_ipc::out_of_memory_kills);
         for worker in live {
             let Some(bytes) = memory::own_bytes(worker.child.pid()) else { continue };
             worker.facts.resident.store(bytes, Ordering::Relaxed);
@@ -153,24 +140,11 @@ impl Watch {
         }
     }
 
-    /// Keeps the older mark between one and two ages old, or as new as this look if there was none for long.
-    fn mark(&mut self, now: Instant) {
-        let age = now.duration_since(self.marks[1].at);
-        if age >= AGE {
-            let new = Mark::now(now);
-            self.marks = [if age >= 2 * AGE { new } else { self.marks[1] }, new];
-        }
-    }
-
     /// Says of workers that have just died whether it was for lack of memory.
     pub(super) fn judge(&mut self, dead: &[(Arc<Worker>, i32)]) {
         let killed = |(worker, code): &(Arc<Worker>, i32)| *code == -libc::SIGKILL && !worker.facts.killed_by_pool.load(Ordering::Relaxed);
         let victims = dead.iter().filter(|entry| killed(entry)).count() as u64;
-        let mut of_victims = None;
-        if victims > 0 {
-            self.marks.iter_mut().for_each(|mark| mark.victims += victims);
-            of_victims = verdict(self.marks[0].kills, polyproc_ipc::out_of_memory_kills(), self.marks[0].victims);
-        }
+        let of_victims = if victims > 0 { self.kills.judge(victims, polyproc_ipc::out_of_memory_kills()) } else { None };
         for entry in dead {
             if let Some(of_this) = if killed(entry) { of_victims } else { Some(false) } {
                 let _ = entry.0.facts.out_of_memory.set(of_this);
@@ -179,9 +153,39 @@ impl Watch {
     }
 }
 
-impl Mark {
-    fn now(at: Instant) -> Mark {
-        Mark { at, kills: polyproc_ipc::out_of_memory_kills(), victims: 0 }
+/// A death is noticed within that time after its kill was counted, and a kill that was counted long before was another's.
+const AGE: Duration = Duration::from_secs(2);
+
+/// The kernel's count of kills for lack of memory, some time ago and more recently.
+#[derive(Debug)]
+struct Kills([Mark; 2]);
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Instant,
+    count: Option<u64>,
+    /// Workers that were ended since by a SIGKILL that the pool did not send.
+    victims: u64,
+}
+
+impl Kills {
+    fn new(at: Instant, count: Option<u64>) -> Kills {
+        Kills([Mark { at, count, victims: 0 }; 2])
+    }
+
+    /// Keeps the older mark between one and two ages old, or as new as this look if there was none for long.
+    fn look(&mut self, now: Instant, count: impl Fn() -> Option<u64>) {
+        let age = now.duration_since(self.0[1].at);
+        if age >= AGE {
+            let new = Mark { at: now, count: count(), victims: 0 };
+            self.0 = [if age >= 2 * AGE { new } else { self.0[1] }, new];
+        }
+    }
+
+    /// Whether that many more deaths by SIGKILL were for lack of memory, now that the count is this.
+    fn judge(&mut self, victims: u64, count: Option<u64>) -> Option<bool> {
+        self.0.iter_mut().for_each(|mark| mark.victims += victims);
+        verdict(self.0[0].count, count, self.0[0].victims)
     }
 }
 
@@ -205,6 +209,22 @@ mod tests {
         assert_eq!(verdict(Some(3), Some(5), 2), Some(true));
         assert_eq!(verdict(Some(3), Some(4), 2), None, "one of two: which?");
         assert_eq!((verdict(None, Some(4), 1), verdict(Some(3), None, 1)), (None, None));
+    }
+
+    #[test]
+    fn kills_of_long_ago_are_anothers() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut kills = Kills::new(start, Some(5));
+        assert_eq!(kills.judge(1, Some(6)), Some(true));
+        assert_eq!(kills.judge(1, Some(7)), Some(true), "two kills at once, whose deaths are noticed one after the other");
+        assert_eq!(kills.judge(1, Some(7)), None, "one of three was not");
+        kills.look(at(1), || unreachable!("too early"));
+        kills.look(at(2), || Some(7));
+        kills.look(at(4), || Some(8));
+        assert_eq!(kills.judge(1, Some(8)), Some(true), "counted just before the last look, noticed just after it");
+        kills.look(at(60), || Some(20));
+        assert_eq!(kills.judge(1, Some(20)), Some(false), "those in between were none of ours");
     }
 
     #[test]

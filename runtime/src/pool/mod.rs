@@ -83,6 +83,10 @@ pub struct WorkerInfo {
     pub ready: bool,
     /// How many calls it has finished.
     pub finished: u64,
+    /// What it calls its [number](crate::worker::number).
+    pub number: usize,
+    /// How much memory it had of its own when the pool last looked, which it does while calls run.
+    pub memory: Option<u64>,
 }
 
 impl Pool {
@@ -239,7 +243,13 @@ impl Pool {
         let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = workers
             .iter()
-            .map(|worker| WorkerInfo { pid: worker.child.pid(), ready: worker.owner().is_some(), finished: worker.finished.load(Ordering::Relaxed) })
+            .map(|worker| WorkerInfo {
+                pid: worker.child.pid(),
+                ready: worker.owner().is_some(),
+                finished: worker.finished.load(Ordering::Relaxed),
+                number: worker.place as usize,
+                memory: worker.death(0).resident,
+            })
             .collect();
         all.sort_by_key(|worker| worker.pid);
         all

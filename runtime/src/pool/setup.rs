@@ -59,7 +59,8 @@ impl Setup {
         if wire::word::<8>(&mut rest)? != [SETUP, 0, 0, 0, 0, 0, 0, 0] {
             return Err(Damaged);
         }
-        let [most_calls, soft_memory] = [wire::word(&mut rest)?, wire::word(&mut rest)?].map(|word| Some(u64::from_le_bytes(word)).filter(|&number| number != 0));
+        let [most_calls, soft_memory] =
+            [wire::word(&mut rest)?, wire::word(&mut rest)?].map(|word| Some(u64::from_le_bytes(word)).filter(|&number| number != 0));
         let [on_start, on_exit] = [wire::sized(&mut rest)?, wire::sized(&mut rest)?].map(|hook| Some(hook.to_vec()).filter(|hook| !hook.is_empty()));
         for hook in [&on_start, &on_exit].into_iter().flatten() {
             if wire::Batch::parse(hook)?.count != 1 {
@@ -78,7 +79,12 @@ mod tests {
     fn hook(calls: u32) -> Vec<u8> {
         let mut batch = BatchBuilder::new(0, 0, "a::b");
         for _ in 0..calls {
-            batch.push(|out| Ok::<_, Damaged>(out.extend_from_slice(b"args"))).unwrap();
+            batch
+                .push(|out| {
+                    out.extend_from_slice(b"args");
+                    Ok::<_, Damaged>(())
+                })
+                .unwrap();
         }
         batch.finish()
     }

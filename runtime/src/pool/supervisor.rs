@@ -168,7 +168,7 @@ impl Supervisor<'_> {
 
     /// The first place that no living worker has.
     fn free_place(&self) -> u32 {
-        (0..).find(|place| self.live.iter().all(|worker| worker.place != *place)).unwrap_or(0)
+        (0..=self.live.len() as u32).find(|place| self.live.iter().all(|worker| worker.place != *place)).unwrap_or(0)
     }
 
     fn wait(&self, next_look: Option<Duration>) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use polyproc::{ErrorKind, Fabric, Pool, Queue, task};
 use polyproc_testkit::dice::Dice;
 
-use crate::death::spin;
+use crate::death::{die_by, spin};
 use crate::pool::{gate, square};
 use crate::{children_of, kill, runs, until, watched};
 
@@ -125,5 +125,24 @@ fn kills_while_it_changes_size_leave_the_right_number() {
             assert_eq!(pool.map(square, 0..20).unwrap().len(), 20, "round {round}");
             until(|| pool.workers().len() == size && pool.workers().iter().all(|worker| worker.ready));
         }
+    });
+}
+
+#[test]
+fn a_worker_that_dies_while_it_leaves_has_left() {
+    watched(|| {
+        // Killed in its exit hook: behind its last call, before it says goodbye, with a leave note or the rest of a chunk in hand.
+        let pool = Pool::builder().workers(4).on_exit(die_by, (9,)).build().unwrap();
+        for size in [1, 3, 2] {
+            pool.resize(size).unwrap();
+            until(|| pool.workers().len() == size && pool.workers().iter().all(|worker| worker.ready));
+            assert_eq!(pool.map(square, 0..50).unwrap().len(), 50);
+            assert_eq!(pool.workers().len(), size);
+        }
+        let pool = Pool::builder().workers(2).max_tasks_per_worker(3).chunk_size(10).on_exit(die_by, (9,)).build().unwrap();
+        assert!(pool.map(square, 0..60).unwrap().into_iter().eq((0..60).map(|n| n * n)), "no call fails by it");
+        pool.close();
+        pool.join().unwrap();
+        assert!(pool.exit_results::<()>().is_empty());
     });
 }

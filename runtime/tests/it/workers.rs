@@ -29,7 +29,9 @@ fn a_worker_leaves_after_so_many_calls() {
             let results = pool.map(who, 0..50).unwrap();
             assert!(results.iter().map(|(n, _)| *n).eq(0..50), "in order, none lost");
             let mut calls = BTreeMap::new();
-            results.iter().for_each(|(_, pid)| *calls.entry(pid).or_insert(0) += 1);
+            for (_, pid) in &results {
+                *calls.entry(pid).or_insert(0) += 1;
+            }
             assert!(calls.values().all(|&count| count <= 3), "chunks of {chunk}: {calls:?}");
             let single: Vec<_> = (0..10).map(|n| pool.apply_async(who, (n,)).unwrap()).collect();
             assert!(single.iter().enumerate().all(|(n, result)| result.get().unwrap().0 == n as u64));
@@ -190,9 +192,11 @@ fn exit_hooks_that_fail_die_or_say_too_much() {
         };
         let failed = over(Pool::builder().workers(2).on_exit(gone_wrong, ()).build().unwrap());
         assert_eq!(failed.len(), 2);
-        assert!(failed.iter().all(|result| matches!(result, Err(error) if error.kind() == ErrorKind::Panicked && error.message().unwrap().contains("very end"))));
+        assert!(
+            failed.iter().all(|result| matches!(result, Err(error) if error.kind() == ErrorKind::Panicked && error.message().unwrap().contains("very end")))
+        );
         let fabric = Fabric::builder().cap(16 << 20).private().unwrap();
-        let large = over(Pool::builder().workers(2).fabric(&fabric).on_exit(sum, (64 << 20,)).build().unwrap());
+        let large = over(Pool::builder().workers(2).fabric(&fabric).on_exit(sum, (24 << 20,)).build().unwrap());
         assert_eq!(large.len(), 2);
         assert!(large.iter().all(|result| matches!(result, Err(error) if error.kind() == ErrorKind::BadResult)), "{large:?}");
         assert_eq!(over(Pool::builder().workers(2).on_exit(die_by, (9,)).build().unwrap()).len(), 0);
