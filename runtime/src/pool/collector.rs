@@ -116,9 +116,7 @@ impl Collector<'_> {
             }
             self.submit_again(&batch, progress);
         }
-        if !worker.facts.left.load(Ordering::Relaxed)
-            && let Some(error) = self.restarts.died(&worker, death, doing)
-        {
+        if let Some(error) = self.restarts.died(&worker, death, doing) {
             self.shared.stop(&error);
         }
         // What the supervisor counts has changed.

@@ -94,6 +94,12 @@ impl Worker {
         Death { resident, out_of_memory: self.facts.out_of_memory.get().copied(), ..Death::new(self.child.pid(), code) }
     }
 
+    /// Whether it was not at fault: it left in order, or was killed for what was asked of the pool.
+    pub(super) fn ended_on_purpose(&self) -> bool {
+        let facts = &self.facts;
+        facts.left.load(Ordering::Relaxed) || (facts.killed_by_pool.load(Ordering::Relaxed) && facts.over.load(Ordering::Relaxed) == 0)
+    }
+
     /// The error of the call that it was running when it died.
     pub(super) fn died_in(&self, death: Death, task: &str) -> Error {
         match self.facts.over.load(Ordering::Relaxed) {

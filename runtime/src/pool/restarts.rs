@@ -43,6 +43,9 @@ impl Restarts {
 
     /// Counts the death of a worker that did not leave in order. `Some`: the pool gives up, with this.
     pub(super) fn died(&mut self, worker: &Worker, death: Death, doing: Doing) -> Option<Error> {
+        if worker.ended_on_purpose() {
+            return None;
+        }
         let finished = worker.finished.load(std::sync::atomic::Ordering::Relaxed) > 0;
         self.count(Instant::now(), worker.owner().is_some(), finished, death, doing).map(|sentence| {
             let cause = worker.facts.unfit.get().cloned();

@@ -3,12 +3,12 @@
 mod bad_input;
 mod death;
 mod last;
-mod limits;
 mod nested;
 mod pool;
 mod process;
 mod size;
-mod storm;
+mod worker_limits;
+mod worker_storm;
 mod workers;
 
 use std::time::Duration;
