@@ -10,7 +10,7 @@ use polyproc_ipc::{ErrorKind as Ipc, Message};
 
 use super::restarts::{Doing, Restarts};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
-use super::worker::damaged;
+use super::worker::{LEFT, damaged};
 use crate::error::Error;
 use crate::wire::{self, Batch, Record};
 
@@ -108,9 +108,10 @@ impl Collector<'_> {
         for lease in held.into_iter().filter(|lease| !wire::is_leave(&lease.message)) {
             doing.held = true;
             let Ok(batch) = Batch::parse(&lease.message) else { return self.shared.stop(&damaged("a batch of the pool's task queue")) };
-            let progress = u32::try_from(lease.progress).unwrap_or(u32::MAX).min(batch.count);
-            if let Some(running) = progress.checked_sub(1) {
-                doing.began = true;
+            let has_left = lease.progress & LEFT != 0;
+            let progress = u32::try_from(lease.progress & !LEFT).unwrap_or(u32::MAX).min(batch.count);
+            doing.began |= progress > 0;
+            if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
                 // If its result was put before the death, it is there already, and this changes nothing.
                 self.settle(batch.job, batch.first + u64::from(running), Err(worker.died_in(death, batch.name)));
             }

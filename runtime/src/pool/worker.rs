@@ -19,6 +19,9 @@ const PROMPT: Duration = Duration::from_millis(1);
 /// How long a worker waits before it tries again to put a record into a fabric without memory: nothing tells when there is some.
 const FULL: Duration = Duration::from_millis(5);
 
+/// In the progress of a lease: so many calls are over, and none is running; the worker leaves.
+pub(super) const LEFT: u64 = 1 << 32;
+
 /// Works until the pool is closed, or wants this worker no more. The answer is the exit code.
 pub(crate) fn run(fabric: &Fabric, number: u32, tasks: &Ticket, results: &Ticket, setup: Option<&Ticket>) -> i32 {
     match serve(fabric, number, tasks, results, setup) {
@@ -67,7 +70,8 @@ fn serve(fabric: &Fabric, number: u32, tasks: &Ticket, results: &Ticket, setup: 
         let begun = worker.run(&batch, |progress| lease.set_progress(progress))?;
         worker.results.wake();
         if begun < batch.count {
-            // The rest goes on as that of a worker that died here.
+            // The rest goes on as that of a worker that died here, but nothing of it was running.
+            lease.set_progress(LEFT | u64::from(begun));
             std::mem::forget(lease);
             break;
         }
