@@ -16,10 +16,12 @@ use rustix::io::{Errno, FdFlags};
 use crate::spawn::{LIFE, MEMORY, VARIABLE};
 
 /// What a child is told in its environment: `1:<parent's pid>:process:<ticket>`, or
-/// `1:<parent's pid>:worker:<number>` and four tickets.
+/// `1:<parent's pid>:worker:<number>:<place>` and four tickets, with a fifth if the pool has a setup.
 pub(crate) struct Call {
     pub(crate) parent: u32,
     pub(crate) entry: Entry,
+    /// Variables that are set in the child, beside the parent's.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// What a child does.
@@ -27,13 +29,13 @@ pub(crate) enum Entry {
     /// Run the one call in this queue, and put the outcome there.
     Process { mailbox: Ticket },
     /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool, with this page of its desk.
-    Worker { number: u32, tasks: Ticket, results: Ticket, page: Ticket, cancelled: Ticket },
+    Worker { number: u32, place: u32, tasks: Ticket, results: Ticket, page: Ticket, cancelled: Ticket, setup: Option<Ticket> },
 }
 
 impl Call {
     /// The record for a child of this process.
     pub(crate) fn new(entry: Entry) -> Call {
-        Call { parent: std::process::id(), entry }
+        Call { parent: std::process::id(), entry, environment: Vec::new() }
     }
 
     fn parse(text: &str) -> Option<Call> {
@@ -43,13 +45,18 @@ impl Call {
         let entry = match entry {
             "process" => Entry::Process { mailbox: ticket(fields.next())? },
             "worker" => {
-                let number = fields.next()?.parse().ok()?;
+                let (number, place) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
                 let mut next = || ticket(fields.next());
-                Entry::Worker { number, tasks: next()?, results: next()?, page: next()?, cancelled: next()? }
+                let [tasks, results, page, cancelled] = [next()?, next()?, next()?, next()?];
+                let setup = match fields.next() {
+                    Some(field) => Some(ticket(Some(field))?),
+                    None => None,
+                };
+                Entry::Worker { number, place, tasks, results, page, cancelled, setup }
             }
             _ => return None,
         };
-        fields.next().is_none().then_some(Call { parent, entry })
+        fields.next().is_none().then_some(Call { parent, entry, environment: Vec::new() })
     }
 
     fn from_environment() -> Option<Call> {
@@ -68,7 +75,10 @@ impl fmt::Display for Call {
         write!(f, "1:{}:", self.parent)?;
         match &self.entry {
             Entry::Process { mailbox } => write!(f, "process:{mailbox}"),
-            Entry::Worker { number, tasks, results, page, cancelled } => write!(f, "worker:{number}:{tasks}:{results}:{page}:{cancelled}"),
+            Entry::Worker { number, place, tasks, results, page, cancelled, setup } => {
+                write!(f, "worker:{number}:{place}:{tasks}:{results}:{page}:{cancelled}")?;
+                setup.as_ref().map_or(Ok(()), |setup| write!(f, ":{setup}"))
+            }
         }
     }
 }
@@ -199,7 +209,10 @@ fn child(call: Call) -> ! {
     // The process ends with what the body leaves behind, so nothing broken can be seen.
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match call.entry {
         Entry::Process { mailbox } => crate::process::child(&mailbox),
-        Entry::Worker { number, tasks, results, page, cancelled } => crate::pool::worker::run(&fabric, number, [&tasks, &results, &page, &cancelled]),
+        Entry::Worker { number, place, tasks, results, page, cancelled, setup } => {
+            crate::worker::enter(place);
+            crate::pool::worker::run(&fabric, number, [&tasks, &results, &page, &cancelled], setup.as_ref())
+        }
     }));
     std::process::exit(code.unwrap_or(1));
 }

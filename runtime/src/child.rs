@@ -35,8 +35,13 @@ pub(crate) struct Child {
 impl Child {
     /// Starts this program, or `program`, as a child of `entry` in `fabric`.
     pub(crate) fn start(program: Option<&Path>, entry: Entry, fabric: &Fabric) -> Result<Child> {
+        Child::start_call(program, &Call::new(entry), fabric)
+    }
+
+    /// The same for a whole record.
+    pub(crate) fn start_call(program: Option<&Path>, call: &Call, fabric: &Fabric) -> Result<Child> {
         reap_orphans();
-        let (pid, pidfd) = crate::spawn::spawn(program, &Call::new(entry), fabric.descriptor())?;
+        let (pid, pidfd) = crate::spawn::spawn(program, call, fabric.descriptor())?;
         Ok(Child { pid, pidfd, end: Mutex::new(None) })
     }
 

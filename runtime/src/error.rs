@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The call did not end within its hard limit, and its worker was ended.
     TimeLimit,
+    /// The worker took more memory than the pool allows, and was killed in this call: [`Error::resident`].
+    MemoryLimit,
     /// An error of shared memory, of an argument or of time: see [`polyproc_ipc::ErrorKind`].
     Ipc(polyproc_ipc::ErrorKind),
 }
@@ -61,6 +63,7 @@ impl ErrorKind {
             ErrorKind::AmbiguousTask => 110,
             ErrorKind::Cancelled => 111,
             ErrorKind::TimeLimit => 112,
+            ErrorKind::MemoryLimit => 120,
             ErrorKind::Ipc(kind) => kind.number(),
         }
     }
@@ -104,9 +107,9 @@ pub(crate) struct Death {
     pub(crate) pid: u32,
     /// The exit code, or minus the signal.
     pub(crate) code: i32,
-    /// Its last known resident size in bytes.
+    /// The last size seen, in bytes.
     pub(crate) resident: Option<u64>,
-    /// Whether the system killed it for want of memory.
+    /// Whether the kernel killed it for lack of memory; `None`: that cannot be told.
     pub(crate) out_of_memory: Option<bool>,
 }
 
@@ -137,12 +140,12 @@ impl fmt::Display for Death {
             code => write!(f, "ended with exit code {code}")?,
         }
         if self.out_of_memory == Some(true) {
-            f.write_str(", for want of memory")?;
+            write!(f, " for lack of memory")?;
+            if let Some(bytes) = self.resident {
+                write!(f, " (it had {} MiB when last seen)", bytes >> 20)?;
+            }
         }
-        match self.resident {
-            Some(bytes) => write!(f, ", with {} KiB resident", bytes >> 10),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -247,6 +250,25 @@ impl Error {
         Error::of(Inner { death: Some(death), ..Inner::new(kind, sentence) })
     }
 
+    /// The pool gave up; `cause` is what a worker said, if one said anything.
+    #[cold]
+    pub(crate) fn gave_up(death: Death, cause: Option<Failure>, sentence: String) -> Error {
+        Error::of(Inner { failure: cause, death: Some(death), ..Inner::new(ErrorKind::GaveUp, sentence) })
+    }
+
+    /// A worker was killed in this call because it had more memory than `limit`.
+    #[cold]
+    pub(crate) fn memory_limit(death: Death, limit: u64, task: &str, call: CallId) -> Error {
+        let seen = death.resident.unwrap_or(limit);
+        let sentence = format!(
+            "the worker (pid {}) that ran task '{task}' ({call}) was killed: it had {} MiB of its own ({seen} bytes), and the pool allows {} MiB ({limit} bytes)",
+            death.pid,
+            seen >> 20,
+            limit >> 20
+        );
+        Error::ended(ErrorKind::MemoryLimit, task, sentence, death).at(call)
+    }
+
     /// `source`, said again as `kind` with a sentence in front of it.
     #[cold]
     pub(crate) fn because(kind: ErrorKind, sentence: impl fmt::Display, source: polyproc_ipc::Error) -> Error {
@@ -284,16 +306,6 @@ impl Error {
         self.0.call.map(|call| call.attempt).filter(|&attempt| attempt > 0)
     }
 
-    /// How much memory the process that died had, in bytes, when that was last looked at; `None` if it is not known.
-    pub fn resident(&self) -> Option<u64> {
-        self.0.death.and_then(|death| death.resident)
-    }
-
-    /// Whether the process died because the system, or its cgroup, had no more memory; `None` if that is not known.
-    pub fn out_of_memory(&self) -> Option<bool> {
-        self.0.death.and_then(|death| death.out_of_memory)
-    }
-
     /// The process that died.
     pub fn pid(&self) -> Option<u32> {
         self.0.death.map(|death| death.pid)
@@ -302,6 +314,18 @@ impl Error {
     /// The signal that ended the process, as 9 for SIGKILL.
     pub fn signal(&self) -> Option<i32> {
         self.0.death.map(|death| -death.code).filter(|&signal| signal > 0)
+    }
+
+    /// How many bytes of memory the process had of its own (resident, without what it shares) when the pool last looked, which it does about ten times a second while
+    /// calls run, or oftener with a [memory limit](crate::PoolBuilder::memory_limit). `None` if it never did.
+    pub fn resident(&self) -> Option<u64> {
+        self.0.death.and_then(|death| death.resident)
+    }
+
+    /// Whether the kernel killed the process for lack of memory: it was ended by a SIGKILL that the pool did not send, and the count of such kills in this process's
+    /// cgroup grew meanwhile. `None` if that cannot be told: no cgroup that counts, or more such deaths at once than kills.
+    pub fn out_of_memory(&self) -> Option<bool> {
+        self.0.death.and_then(|death| death.out_of_memory)
     }
 
     /// The code with which the process ended by itself.
@@ -370,6 +394,7 @@ mod tests {
         assert_eq!(ErrorKind::GaveUp.number(), 108);
         assert_eq!(ErrorKind::AmbiguousTask.number(), 110);
         assert_eq!((ErrorKind::Cancelled.number(), ErrorKind::TimeLimit.number()), (111, 112));
+        assert_eq!(ErrorKind::MemoryLimit.number(), 120);
         assert_eq!(ErrorKind::Ipc(polyproc_ipc::ErrorKind::Timeout).number(), 1);
     }
 

@@ -58,6 +58,7 @@ mod boot;
 mod child;
 mod current;
 mod error;
+mod memory;
 mod panic;
 mod pool;
 mod process;
@@ -65,6 +66,7 @@ mod registry;
 mod spawn;
 mod task;
 mod wire;
+pub mod worker;
 
 pub use boot::init;
 pub use current::{CurrentCall, cancelled, current_call};
@@ -72,7 +74,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
-pub use pool::{AsCompleted, AsyncResult, Calls, Imap, Options, Pool, PoolBuilder, Priority, Retry, WaitUntil, WorkerInfo, as_completed, wait_calls};
+pub use pool::{
+    AsCompleted, AsyncResult, Calls, Imap, MemoryLimit, Options, Pool, PoolBuilder, Priority, Retry, WaitUntil, WorkerInfo, as_completed, wait_calls,
+};
 pub use process::{Exit, Process, ProcessBuilder};
 pub use task::{Task, TaskFn};
 

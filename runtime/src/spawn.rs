@@ -59,7 +59,7 @@ pub(crate) fn spawn(program: Option<&Path>, call: &Call, memory: BorrowedFd<'_>)
     };
     let zeroth = std::env::args_os().next().unwrap_or_default();
     let argument = CString::new(zeroth.into_vec()).unwrap_or_default();
-    let environment = environment(&call.to_string());
+    let environment = environment(call);
     let pid = posix_spawn(&path, &argument, &environment, memory.as_fd().as_raw_fd(), life).map_err(|errno| refused("posix_spawn", errno))?;
     // Nobody but this process may collect the child, so its pid cannot have been given to another yet.
     match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
@@ -147,11 +147,13 @@ impl AsFd for Either<'_> {
     }
 }
 
-/// This process's environment, with the child's call in it.
-fn environment(call: &str) -> Vec<CString> {
+/// This process's environment, with the child's call in it, and what the call adds.
+fn environment(call: &Call) -> Vec<CString> {
     let entry = |name: &OsStr, value: &OsStr| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok();
-    let kept = std::env::vars_os().filter(|(name, _)| name != VARIABLE).filter_map(|(name, value)| entry(&name, &value));
-    kept.chain(entry(VARIABLE.as_ref(), call.as_ref())).collect()
+    let replaced = |name: &OsStr| name == VARIABLE || call.environment.iter().any(|(added, _)| name == added.as_str());
+    let kept = std::env::vars_os().filter(|(name, _)| !replaced(name)).filter_map(|(name, value)| entry(&name, &value));
+    let added = call.environment.iter().filter_map(|(name, value)| entry(name.as_ref(), value.as_ref()));
+    kept.chain(added).chain(entry(VARIABLE.as_ref(), call.to_string().as_ref())).collect()
 }
 
 fn posix_spawn(path: &CString, argument: &CString, environment: &[CString], memory: RawFd, life: RawFd) -> Result<Pid, Errno> {

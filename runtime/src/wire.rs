@@ -12,6 +12,9 @@
 //! hello    kind 4 | 0 | 0 u16 | worker u32 | owner u64
 //! death    kind 5 | 0 | 0 u16 | worker u32 | exit code or minus signal, i64
 //! cancel   kind 6 | 0 | 0 u16 | 0 u32 | job u64
+//! leave    kind 16 | 0 | 0 u16 | 0 u32 (among the batches: whoever takes it leaves)
+//! bye      kind 17 | 0 | 0 u16 | worker u32 | nothing, or the exit hook's `done` or `failed`
+//! unfit    kind 18 | 0 | 0 u16 | worker u32 | a `failed`
 //! ```
 //!
 //! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again.
@@ -24,12 +27,17 @@ const FAILED: u8 = 3;
 const HELLO: u8 = 4;
 const DEATH: u8 = 5;
 const CANCEL: u8 = 6;
+const LEAVE: u8 = 16;
+const BYE: u8 = 17;
+const UNFIT: u8 = 18;
 
 /// The flag of a batch whose calls bring their arguments back when they fail.
 const BRING_BACK: u32 = 1;
 
 const BATCH_HEAD: usize = 48;
 const RECORD_HEAD: usize = 32;
+/// Where the record begins that is inside of a `bye` or `unfit`.
+const INNER_AT: usize = 8;
 const COUNT_AT: usize = 4;
 const JOB_AT: usize = 8;
 
@@ -203,6 +211,10 @@ pub(crate) enum Record {
     Death { worker: u32, code: i32 },
     /// A job was cancelled. The pool says this to itself, behind the records of all calls that had ended by then.
     Cancel { job: u64 },
+    /// A worker is about to leave in order; what its exit hook returned stands in the record that begins at byte `at`, if there is one.
+    Bye { worker: u32, at: Option<usize> },
+    /// A worker cannot go on, and why.
+    Unfit { worker: u32, failure: Failure },
 }
 
 impl Record {
@@ -227,9 +239,28 @@ impl Record {
                 Record::Death { worker: u32::from_le_bytes(small), code }
             }
             CANCEL if small == [0; 4] => Record::Cancel { job: u64::from_le_bytes(word(&mut rest)?) },
+            BYE => {
+                let at = if rest.is_empty() { None } else { Some(INNER_AT) };
+                return match at.map(|_| Record::parse_inner(rest)).transpose()? {
+                    None | Some(Record::Done { .. } | Record::Failed { .. }) => Ok(Record::Bye { worker: u32::from_le_bytes(small), at }),
+                    Some(_) => Err(Damaged),
+                };
+            }
+            UNFIT => match Record::parse_inner(rest)? {
+                Record::Failed { failure, .. } => return Ok(Record::Unfit { worker: u32::from_le_bytes(small), failure }),
+                _ => return Err(Damaged),
+            },
             _ => return Err(Damaged),
         };
         if rest.is_empty() { Ok(record) } else { Err(Damaged) }
+    }
+
+    /// The record inside of another, which has none in it in turn.
+    fn parse_inner(bytes: &[u8]) -> Result<Record, Damaged> {
+        match bytes.first() {
+            Some(&(DONE | FAILED)) => Record::parse(bytes),
+            _ => Err(Damaged),
+        }
     }
 }
 
@@ -276,6 +307,32 @@ pub(crate) fn cancel(job: u64) -> Vec<u8> {
     out
 }
 
+/// What is put among the batches for each worker that is not wanted any more.
+pub(crate) const LEAVE_NOTE: [u8; 8] = [LEAVE, 0, 0, 0, 0, 0, 0, 0];
+
+/// Whether this was put to make a worker leave.
+pub(crate) fn is_leave(bytes: &[u8]) -> bool {
+    bytes == LEAVE_NOTE
+}
+
+/// `inner` is a `done` or `failed` record, or empty.
+pub(crate) fn bye(worker: u32, inner: &[u8]) -> Vec<u8> {
+    around(BYE, worker, inner)
+}
+
+pub(crate) fn unfit(worker: u32, failure: &Failure) -> Vec<u8> {
+    let mut inner = Vec::new();
+    failed(&mut inner, [0; 3], 0, failure, &[]);
+    around(UNFIT, worker, &inner)
+}
+
+fn around(kind: u8, worker: u32, inner: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(INNER_AT + inner.len());
+    head(&mut out, kind, worker.to_le_bytes());
+    out.extend_from_slice(inner);
+    out
+}
+
 fn head(out: &mut Vec<u8>, kind: u8, small: [u8; 4]) {
     out.extend_from_slice(&[kind, 0, 0, 0]);
     out.extend_from_slice(&small);
@@ -287,13 +344,13 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], Damaged> {
     Ok(taken)
 }
 
-fn word<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Damaged> {
+pub(crate) fn word<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Damaged> {
     let (taken, left) = rest.split_first_chunk().ok_or(Damaged)?;
     *rest = left;
     Ok(*taken)
 }
 
-fn sized<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Damaged> {
+pub(crate) fn sized<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Damaged> {
     let length = u64::from_le_bytes(word(rest)?);
     take(rest, usize::try_from(length).map_err(|_| Damaged)?)
 }
@@ -334,7 +391,10 @@ mod tests {
         let mut failed_record = Vec::new();
         let failure = Failure { number: 103, task: "t".into(), message: "m\u{e9}".into(), backtrace: "0: f".into() };
         failed(&mut failed_record, [1, 2, 3], 4, &failure, b"args");
-        vec![done_record, failed_record, hello(9, 10), death(9, -9), cancel(8)]
+        let goodbyes = [bye(9, b""), bye(9, &done_record), bye(9, &failed_record), unfit(9, &failure)];
+        let mut all = vec![done_record, failed_record, hello(9, 10), death(9, -9), cancel(8)];
+        all.extend(goodbyes);
+        all
     }
 
     #[test]
@@ -385,6 +445,16 @@ mod tests {
         assert_eq!(Record::parse(&records[2]), Ok(Record::Hello { worker: 9, owner: 10 }));
         assert_eq!(Record::parse(&records[3]), Ok(Record::Death { worker: 9, code: -9 }));
         assert_eq!(Record::parse(&records[4]), Ok(Record::Cancel { job: 8 }));
+        assert_eq!(Record::parse(&records[5]), Ok(Record::Bye { worker: 9, at: None }));
+        for bye in &records[6..8] {
+            assert_eq!(Record::parse(bye), Ok(Record::Bye { worker: 9, at: Some(8) }));
+        }
+        assert_eq!(Record::parse(&records[6][8..]), Ok(Record::Done { job: 1, index: 2, owner: 3, at: 32 }));
+        let Ok(Record::Unfit { worker: 9, failure }) = Record::parse(&records[8]) else { panic!() };
+        assert_eq!((failure.number, &*failure.message), (103, "m\u{e9}"));
+        let nested = bye(9, &bye(9, b""));
+        assert_eq!(Record::parse(&nested), Err(Damaged), "a record inside of a record has none in it");
+        assert!(is_leave(&LEAVE_NOTE) && !is_leave(&LEAVE_NOTE[..7]) && Batch::parse(&LEAVE_NOTE).is_err());
     }
 
     /// Every prefix, and every single changed byte: an answer, never a panic, and never items beyond the bytes.

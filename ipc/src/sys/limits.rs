@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 
 const MIN_CAP: u64 = 16 << 20;
@@ -25,6 +26,15 @@ pub fn available_cpus() -> usize {
     let known = thread::available_parallelism().map_or(1, usize::from);
     let quota = Groups::of_this_process("cpu").and_then(|groups| groups.smallest(cpu_quota));
     quota.map_or(known, |quota| known.min(quota as usize)).max(1)
+}
+
+/// How many processes of this process's memory cgroup the kernel has killed for lack of memory so far; `None` where that cannot be known.
+///
+/// A process that was ended by SIGKILL, and this number grew meanwhile: then it was most likely that. (A container's cgroup counts for all that runs in it.)
+pub fn out_of_memory_kills() -> Option<u64> {
+    static COUNTER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let path = COUNTER.get_or_init(|| Groups::of_this_process("memory")?.counter_of_kills()).as_ref()?;
+    statistic(&fs::read_to_string(path).ok()?, "oom_kill")
 }
 
 fn choose_cap(half: Option<u64>, headroom: Option<u64>) -> u64 {
@@ -125,6 +135,15 @@ impl Groups {
     fn smallest(&self, limit: fn(&Path, Version) -> Option<u64>) -> Option<u64> {
         self.0.iter().filter_map(|(group, version)| limit(group, *version)).min()
     }
+
+    /// The file of the innermost group that counts kills for lack of memory. A group of the second version counts those below it as well.
+    fn counter_of_kills(&self) -> Option<PathBuf> {
+        let files = self.0.iter().map(|(group, version)| match version {
+            Version::V2 => group.join("memory.events"),
+            Version::V1 => group.join("memory.oom_control"),
+        });
+        files.into_iter().find(|file| fs::read_to_string(file).is_ok_and(|text| statistic(&text, "oom_kill").is_some()))
+    }
 }
 
 /// The path in a line `number:controllers:path` of `/proc/self/cgroup`, if the line is of that hierarchy.
@@ -222,6 +241,46 @@ mod tests {
         assert_eq!(statistic(text, "inactive_file"), Some(8192));
         assert_eq!(statistic(text, "total_inactive_file"), Some(7));
         assert_eq!(statistic(text, "active_file"), None);
+    }
+
+    #[test]
+    fn kills_are_counted_by_the_innermost_group_that_does() {
+        let dir = std::env::temp_dir().join(format!("polyproc-limits-{}", std::process::id()));
+        let (outer, inner) = (dir.join("a"), dir.join("a/b"));
+        fs::create_dir_all(&inner).unwrap();
+        let groups = |version| Groups(vec![(inner.clone(), version), (outer.clone(), version)]);
+        assert_eq!(groups(Version::V2).counter_of_kills(), None);
+        fs::write(outer.join("memory.events"), "low 0\noom 3\noom_kill 2\n").unwrap();
+        assert_eq!(groups(Version::V2).counter_of_kills(), Some(outer.join("memory.events")));
+        assert_eq!(groups(Version::V1).counter_of_kills(), None);
+        // Before Linux 4.13 the first version had this file without that line.
+        fs::write(inner.join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\n").unwrap();
+        fs::write(outer.join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 7\n").unwrap();
+        let counter = groups(Version::V1).counter_of_kills().unwrap();
+        assert_eq!((counter.as_path(), statistic(&fs::read_to_string(&counter).unwrap(), "oom_kill")), (&*outer.join("memory.oom_control"), Some(7)));
+        fs::remove_dir_all(&dir).unwrap();
+        // Whatever there is here, the number does not fall.
+        assert!(out_of_memory_kills() <= out_of_memory_kills());
+    }
+
+    #[test]
+    fn quotas_of_nested_groups_count_the_smallest() {
+        let dir = std::env::temp_dir().join(format!("polyproc-quotas-{}", std::process::id()));
+        let (outer, inner) = (dir.join("a"), dir.join("a/b"));
+        fs::create_dir_all(&inner).unwrap();
+        let quota = |version| Groups(vec![(inner.clone(), version), (outer.clone(), version), (dir.clone(), version)]).smallest(cpu_quota);
+        assert_eq!((quota(Version::V1), quota(Version::V2)), (None, None));
+        fs::write(inner.join("cpu.max"), "max 100000\n").unwrap();
+        fs::write(outer.join("cpu.max"), "350000 100000\n").unwrap();
+        assert_eq!(quota(Version::V2), Some(3), "the outer group limits what the inner one leaves open");
+        fs::write(inner.join("cpu.max"), "200000 100000\n").unwrap();
+        assert_eq!(quota(Version::V2), Some(2));
+        for (group, value) in [(&inner, "-1\n"), (&outer, "400000\n")] {
+            fs::write(group.join("cpu.cfs_quota_us"), value).unwrap();
+            fs::write(group.join("cpu.cfs_period_us"), "100000\n").unwrap();
+        }
+        assert_eq!(quota(Version::V1), Some(4));
+        fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

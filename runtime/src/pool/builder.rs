@@ -2,24 +2,71 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use polyproc_ipc::Fabric;
+use rustix::thread::CpuSet;
 
+use super::elastic::Bounds;
+use super::limits::MemoryLimit;
 use super::options::Options;
+use super::setup::Setup;
 use super::table::Shared;
-use super::{Pool, supervisor};
+use super::{Pool, cpus, hooks, supervisor};
 use crate::error::{Error, ErrorKind, Result};
+use crate::task::{Task, TaskFn};
+
+/// How long a worker that may go is idle before it does, unless that is said.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What a pool is made with. See [`Pool::builder`].
+///
+/// ```
+/// use polyproc::{MemoryLimit, Pool, task};
+/// use std::time::Duration;
+///
+/// #[task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// let pool = Pool::builder()
+///     .workers_between(1, 4)
+///     .idle_timeout(Duration::from_secs(5))
+///     .max_tasks_per_worker(1000)
+///     .memory_limit(MemoryLimit::soft(512 << 20).or_hard(1 << 30))
+///     .restart_limit(20, Duration::from_secs(60))
+///     .build()?;
+/// assert_eq!(pool.map(square, 0..4)?, [0, 1, 4, 9]);
+/// # Ok::<(), polyproc::Error>(())
+/// ```
 #[derive(Default)]
 #[must_use = "no worker is started before `build`"]
 pub struct PoolBuilder {
-    workers: Option<usize>,
+    workers: Option<(usize, usize)>,
+    idle: Option<Duration>,
     fabric: Option<Fabric>,
     chunk: Option<usize>,
     program: Option<PathBuf>,
     options: Options,
     max_pending: Option<usize>,
+    most_calls: Option<u64>,
+    on_start: Option<Result<Vec<u8>>>,
+    on_exit: Option<Result<Vec<u8>>>,
+    exit_task: Option<String>,
+    memory: MemoryLimit,
+    restarts: Option<(usize, Duration)>,
+    pin: Pin,
+    threads: Option<usize>,
+}
+
+/// On which processors workers run.
+#[derive(Default)]
+enum Pin {
+    #[default]
+    Anywhere,
+    OneEach,
+    To(Vec<Vec<usize>>),
 }
 
 /// How many jobs a pool holds at most, if nothing else was said.
@@ -29,7 +76,7 @@ const MAX_PENDING: usize = 65_536;
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// How many workers.
-    pub(super) workers: usize,
+    pub(super) bounds: Bounds,
     /// How many calls of a map a worker takes at once, if that was said.
     pub(super) chunk: Option<usize>,
     /// The workers' program; this one if none was given.
@@ -38,12 +85,35 @@ pub(super) struct Settings {
     pub(super) options: Options,
     /// How many unfinished jobs there may be before `submit` waits.
     pub(super) max_pending: usize,
+    /// What workers are told.
+    pub(super) setup: Setup,
+    /// The name of the exit hook's task.
+    pub(super) exit_task: Option<String>,
+    pub(super) memory: MemoryLimit,
+    /// So many deaths within the time are the last that are made good.
+    pub(super) restarts: Option<(usize, Duration)>,
+    /// Processors of the workers by their place; none: anywhere.
+    pub(super) cpus: Vec<CpuSet>,
+    /// Variables that are set in workers.
+    pub(super) environment: Vec<(String, String)>,
 }
 
 impl PoolBuilder {
     /// How many workers. Without it: one for each processor that this process may use, by affinity and by its cgroup's quota.
-    pub fn workers(mut self, count: usize) -> PoolBuilder {
-        self.workers = Some(count);
+    pub fn workers(self, count: usize) -> PoolBuilder {
+        self.workers_between(count, count)
+    }
+
+    /// As many workers as there is work for, between `least` and `most`. The pool begins with `least`; it starts more when calls wait and every worker has one, and
+    /// lets those leave that are too many for the [idle time](PoolBuilder::idle_timeout). They leave in order: no call is lost by it, and nobody who has one is asked to.
+    pub fn workers_between(mut self, least: usize, most: usize) -> PoolBuilder {
+        self.workers = Some((least, most));
+        self
+    }
+
+    /// How long fewer calls than workers must be under way before a pool of [changing size](PoolBuilder::workers_between) lets workers leave. Without it: 10 seconds.
+    pub fn idle_timeout(mut self, idle: Duration) -> PoolBuilder {
+        self.idle = Some(idle);
         self
     }
 
@@ -78,19 +148,99 @@ impl PoolBuilder {
         self
     }
 
+    /// A worker leaves after so many calls, and another takes its place (the reference's `maxtasksperchild`): for tasks that leak. It counts calls, not chunks of a map; of
+    /// a chunk larger than what is left to it, it runs as many as it may, and the next worker gets the rest. This is no death, and fails no call.
+    ///
+    /// ```
+    /// use polyproc::{Pool, task};
+    ///
+    /// #[task]
+    /// fn pid() -> u32 {
+    ///     std::process::id()
+    /// }
+    ///
+    /// let pool = Pool::builder().workers(1).max_tasks_per_worker(2).build()?;
+    /// let pids: Vec<u32> = (0..4).map(|_| pool.apply(pid, ())).collect::<polyproc::Result<_>>()?;
+    /// assert!(pids[0] == pids[1] && pids[1] != pids[2] && pids[2] == pids[3]);
+    /// # Ok::<(), polyproc::Error>(())
+    /// ```
+    pub fn max_tasks_per_worker(mut self, calls: u64) -> PoolBuilder {
+        self.most_calls = Some(calls);
+        self
+    }
+
+    /// Runs `task` with `args` in every worker before its first call (the reference's `initializer`); what it returns is dropped. What it prepares for the calls it keeps by
+    /// [`worker::set`](crate::worker::set()), where there is an example.
+    ///
+    /// If it panics, fails or kills its worker, another is started; after ten of them in a row the pool gives up, and every call fails with [`ErrorKind::GaveUp`], with the
+    /// panic's [message](Error::message).
+    pub fn on_start<F: TaskFn>(mut self, task: Task<F>, args: F::Args) -> PoolBuilder {
+        self.on_start = Some(hooks::encode(task.name(), &args));
+        self
+    }
+
+    /// Runs `task` with `args` in every worker that leaves in order: because the pool was closed, has too many workers, or limits their calls or memory. What it returns is
+    /// collected: [`Pool::exit_results`], where there is an example. A worker that dies, or is ended by [`Pool::terminate`], does not run it.
+    pub fn on_exit<F: TaskFn>(mut self, task: Task<F>, args: F::Args) -> PoolBuilder {
+        self.on_exit = Some(hooks::encode(task.name(), &args));
+        self.exit_task = Some(task.name().into());
+        self
+    }
+
+    /// How much memory each worker may have of its own: resident, without what it shares with others, so the fabric does not count.
+    ///
+    /// With more than the *soft* limit after a call, a worker leaves in order and is replaced; it looks after each call, though no oftener than once in a millisecond.
+    /// With more than the *hard* limit it is killed, and the call that it runs fails with [`ErrorKind::MemoryLimit`] and the [size](Error::resident); the pool measures
+    /// fifty times a second while calls run, so a call that is faster than that may have more for a moment.
+    pub fn memory_limit(mut self, limit: MemoryLimit) -> PoolBuilder {
+        self.memory = limit;
+        self
+    }
+
+    /// The pool makes up to `deaths` deaths of workers good within any time as long as `within`; with one more it gives up: every call fails with [`ErrorKind::GaveUp`],
+    /// which names the last death. Without it there is no limit; but ten workers in a row that die before they can begin a call are always too many.
+    pub fn restart_limit(mut self, deaths: usize, within: Duration) -> PoolBuilder {
+        self.restarts = Some((deaths, within));
+        self
+    }
+
+    /// Whether each worker runs on one processor only, from its first instruction on: of those that this process may use, in turn by the worker's
+    /// [number](crate::worker::number). Without it: wherever this process may.
+    pub fn pin_cpus(mut self, pin: bool) -> PoolBuilder {
+        self.pin = if pin { Pin::OneEach } else { Pin::Anywhere };
+        self
+    }
+
+    /// The processors of each worker, in turn by its [number](crate::worker::number): worker `n` has set `n` modulo the number of sets.
+    pub fn pin_cpus_to(mut self, sets: impl IntoIterator<Item = Vec<usize>>) -> PoolBuilder {
+        self.pin = Pin::To(sets.into_iter().collect());
+        self
+    }
+
+    /// How many threads numeric libraries (OpenMP, OpenBLAS, MKL, BLIS, Accelerate, NumExpr, Numba, rayon, Polars) start in a worker, by the variables they read, such as
+    /// `OMP_NUM_THREADS`; 0 leaves all variables as they are.
+    ///
+    /// Without it: so many that all workers together have one thread for each processor, where a variable that this process has set stays as it is.
+    pub fn library_threads(mut self, threads: usize) -> PoolBuilder {
+        self.threads = Some(threads);
+        self
+    }
+
     /// Starts the workers, and returns without waiting until they are up.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for no workers or chunks of nothing, [`ErrorKind::SpawnFailed`], or an error of the fabric. Nothing is left running then.
+    /// `InvalidArgument` for no workers, chunks of nothing, and other bounds that allow nothing; [`ErrorKind::BadArguments`] for those of a hook; [`ErrorKind::SpawnFailed`] if
+    /// one of the first workers cannot be started; or an error of the fabric. Nothing is left running then. A worker that cannot be *re*placed later is tried
+    /// again from time to time, and the pool works with those it has; without any it gives up.
     pub fn build(self) -> Result<Pool> {
         let settings = self.settings()?;
         let fabric = self.fabric.map_or_else(Fabric::current, Ok)?;
         let shared = Arc::new(Shared::new(fabric, settings)?);
-        let mut live = Vec::with_capacity(shared.settings.workers);
+        let mut live = Vec::with_capacity(shared.settings.bounds.least);
         let mut failed = None;
-        for _ in 0..shared.settings.workers {
-            match shared.start_worker() {
+        for place in 0..shared.settings.bounds.least {
+            match shared.start_worker(place as u32) {
                 Ok(worker) => live.push(worker),
                 Err(error) => {
                     failed = Some(error);
@@ -113,15 +263,20 @@ impl PoolBuilder {
             }
             Err(error) => {
                 supervisor::clear_away(&shared);
-                Err(Error::new(ErrorKind::SpawnFailed, format!("cannot start a thread of the pool: {error}")))
+                Err(failed.unwrap_or_else(|| Error::new(ErrorKind::SpawnFailed, format!("cannot start a thread of the pool: {error}"))))
             }
         }
     }
 
     fn settings(&self) -> Result<Settings> {
-        let workers = self.workers.unwrap_or_else(polyproc_ipc::available_cpus);
-        if workers == 0 {
+        let usable = polyproc_ipc::available_cpus();
+        let (least, most) = self.workers.unwrap_or((usable, usable));
+        let idle = self.idle.unwrap_or(IDLE);
+        if least == 0 || most == 0 {
             return Err(Error::argument("a pool needs at least one worker"));
+        }
+        if least > most {
+            return Err(Error::argument(format!("a pool cannot have between {least} and {most} workers: the least is above the most")));
         }
         if self.chunk == Some(0) {
             return Err(Error::argument("a chunk needs at least one call"));
@@ -130,7 +285,40 @@ impl PoolBuilder {
             return Err(Error::argument("a pool needs room for at least one unfinished call"));
         }
         self.options.check()?;
-        let max_pending = self.max_pending.unwrap_or(MAX_PENDING);
-        Ok(Settings { workers, chunk: self.chunk, program: self.program.clone(), options: self.options, max_pending })
+        if self.most_calls == Some(0) {
+            return Err(Error::argument("a worker needs at least one call before it leaves"));
+        }
+        if let Some(fault) = self.memory.fault() {
+            return Err(Error::argument(fault));
+        }
+        let cpus = match &self.pin {
+            Pin::Anywhere => Vec::new(),
+            Pin::OneEach => cpus::one_each()?,
+            Pin::To(lists) => cpus::checked(lists)?,
+        };
+        let environment = match self.threads {
+            Some(0) => Vec::new(),
+            Some(threads) => cpus::thread_variables(threads, true),
+            None => cpus::thread_variables((usable / most).max(1), false),
+        };
+        let setup = Setup {
+            most_calls: self.most_calls,
+            soft_memory: self.memory.soft_bytes(),
+            on_start: self.on_start.clone().transpose()?,
+            on_exit: self.on_exit.clone().transpose()?,
+        };
+        Ok(Settings {
+            bounds: Bounds { least, most, idle },
+            chunk: self.chunk,
+            program: self.program.clone(),
+            setup,
+            exit_task: self.exit_task.clone(),
+            memory: self.memory,
+            restarts: self.restarts,
+            cpus,
+            environment,
+            options: self.options,
+            max_pending: self.max_pending.unwrap_or(MAX_PENDING),
+        })
     }
 }

@@ -173,9 +173,11 @@ impl<'p> Calls<'p> {
         }
     }
 
-    /// A quarter of each worker's share: coarse enough to be cheap, fine enough that all end at about the same time.
+    /// A quarter of each worker's share: coarse enough to be cheap, fine enough that all end at about the same time; and no more than a worker may run.
     fn share(&self, calls: usize) -> usize {
-        calls.div_ceil(4 * self.shared.settings.workers).max(1)
+        let settings = &self.shared.settings;
+        let most = settings.setup.most_calls.map_or(usize::MAX, |calls| calls as usize);
+        calls.div_ceil(4 * settings.bounds.most).min(most).max(1)
     }
 
     fn submit_chunks<A: Serialize, R: DeserializeOwned>(
@@ -233,6 +235,6 @@ impl Drop for Growth<'_> {
     }
 }
 
-fn bad_arguments(task: &str, index: u64, error: polyproc_ipc::Error) -> Error {
+pub(super) fn bad_arguments(task: &str, index: u64, error: polyproc_ipc::Error) -> Error {
     Error::because(ErrorKind::BadArguments, format!("the arguments of task '{task}' (call {index}) cannot be encoded"), error)
 }

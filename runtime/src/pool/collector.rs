@@ -10,21 +10,20 @@ use std::time::Duration;
 use polyproc_ipc::{ErrorKind as Ipc, Message};
 
 use super::desk::Why;
+use super::restarts::{Doing, Restarts};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::warden::{AGAIN, Deed};
-use super::worker::damaged;
-use crate::error::{CallId, Death, Error, ErrorKind, Failure};
-use crate::wire::{Batch, BatchBuilder, Record, Terms};
+use super::worker::{LEFT, damaged};
+use crate::error::{CallId, Error, ErrorKind, Failure};
+use crate::wire::{self, Batch, BatchBuilder, Record, Terms};
 
 /// Records taken at once.
 const AT_ONCE: usize = 256;
-/// This many workers in a row that died before they did anything are no accident.
-const FRUITLESS: u32 = 10;
 
 /// Runs until the results queue is closed and drained.
 pub(super) fn run(shared: &Arc<Shared>) {
     table::collect_for(shared);
-    let mut collector = Collector { shared, known: Vec::new(), job: None, fruitless: 0 };
+    let mut collector = Collector { shared, known: Vec::new(), job: None, restarts: Restarts::new(shared.settings.restarts) };
     loop {
         let messages = match shared.results.get_many(AT_ONCE) {
             Ok(messages) => messages,
@@ -45,8 +44,7 @@ struct Collector<'a> {
     known: Vec<(u64, Arc<Worker>)>,
     /// The job of the last record: the next is mostly of the same.
     job: Option<(u64, Arc<dyn Job>)>,
-    /// Deaths in a row that had nothing to do with a call.
-    fruitless: u32,
+    restarts: Restarts,
 }
 
 impl Collector<'_> {
@@ -69,6 +67,8 @@ impl Collector<'_> {
             }
             Ok(Record::Hello { worker, owner }) => self.greet(worker, owner),
             Ok(Record::Death { worker, code }) => self.bury(worker, code),
+            Ok(Record::Bye { worker, at }) => self.shared.take_leave(worker, at, message),
+            Ok(Record::Unfit { worker, failure }) => self.shared.take_complaint(worker, failure),
             Err(_) => self.shared.stop(&polyproc_ipc::Error::new(Ipc::Corrupt, "a record of the pool's result queue is damaged").into()),
         }
     }
@@ -137,7 +137,7 @@ impl Collector<'_> {
     }
 
     fn credit(&mut self, owner: u64) {
-        self.fruitless = 0;
+        self.restarts.worked();
         if let Some((_, worker)) = self.known.iter().find(|(known, _)| *known == owner) {
             worker.finished.fetch_add(1, Ordering::Relaxed);
         }
@@ -145,24 +145,27 @@ impl Collector<'_> {
 
     /// Decides what a dead worker held. All that it put is handled, and the fabric is swept.
     fn bury(&mut self, number: u32, code: i32) {
-        let Some(worker) = self.shared.forget(number) else { return };
+        let Some(worker) = self.shared.worker(number) else { return };
         self.known.retain(|(_, known)| known.number != number);
-        let death = Death::new(worker.child.pid(), code);
+        let death = worker.death(code);
         // It announced itself before its first lease: without an owner it held none.
         let held = match worker.owner().map_or(Ok(Vec::new()), |owner| self.shared.tasks.reclaim(owner)) {
             Ok(held) => held,
             Err(error) => return self.shared.stop(&error.into()),
         };
-        let (mut began, mut held_any) = (false, false);
-        for lease in held {
-            held_any = true;
-            let Ok(batch) = Batch::parse(&lease.message) else { return self.shared.stop(&damaged()) };
-            let progress = u32::try_from(lease.progress).unwrap_or(u32::MAX).min(batch.count);
-            if let Some(running) = progress.checked_sub(1) {
-                began = true;
+        let leaves = held.iter().filter(|lease| wire::is_leave(&lease.message)).count();
+        self.shared.forget(number, leaves);
+        let mut doing = Doing { held: false, began: false };
+        for lease in held.into_iter().filter(|lease| !wire::is_leave(&lease.message)) {
+            doing.held = true;
+            let Ok(batch) = Batch::parse(&lease.message) else { return self.shared.stop(&damaged("a batch of the pool's task queue")) };
+            let has_left = lease.progress & LEFT != 0;
+            let progress = u32::try_from(lease.progress & !LEFT).unwrap_or(u32::MAX).min(batch.count);
+            doing.began |= progress > 0;
+            if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
                 let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
                 let (error, by_error) = match worker.page.verdict(batch.job, call.number) {
-                    None => (Error::died(death, batch.name, call), false),
+                    None => (worker.died_in(death, batch.name, call), false),
                     Some(Why::Cancelled) => (Error::cancelled(death, batch.name, call), true),
                     Some(Why::OverLimit) => (Error::time_limit(death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
                 };
@@ -174,20 +177,11 @@ impl Collector<'_> {
             }
         }
         self.shared.bury(&worker);
-        let finished = worker.finished.load(Ordering::Relaxed) > 0;
-        if began {
-            self.fruitless = 0;
-        } else if worker.owner().is_none() || held_any || (code >= 0 && !finished) {
-            self.fruitless += 1;
-            if self.fruitless >= FRUITLESS {
-                let sentence = format!(
-                    "the pool gave up: {FRUITLESS} workers in a row died before they could run a call; the last (pid {}) {death}; what they \
-                     printed may say why",
-                    death.pid
-                );
-                self.shared.stop(&Error::with_death(ErrorKind::GaveUp, death, sentence));
-            }
+        if let Some(error) = self.restarts.died(&worker, death, doing) {
+            self.shared.stop(&error);
         }
+        // What the supervisor counts has changed.
+        self.shared.ring();
     }
 
     /// Submits again what the dead worker had not begun, or what may be run again.

@@ -270,7 +270,7 @@ pub(super) fn one<R: DeserializeOwned>(outcomes: &[Outcome], task: &str) -> Resu
     match outcomes {
         [outcome] => value(outcome, task),
         // A job of one call has one outcome.
-        _ => Err(super::worker::damaged()),
+        _ => Err(super::worker::damaged("a result of the pool")),
     }
 }
 

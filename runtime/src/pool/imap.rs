@@ -84,7 +84,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
     pub(super) fn new(shared: &Arc<Shared>, task: Cow<'static, str>, input: I, ordered: bool, options: Options) -> Result<Imap<I, R>> {
         options.check()?;
         let chunk = options.chunk.or(shared.settings.chunk).unwrap_or(1);
-        let window = options.window.unwrap_or_else(|| chunk.saturating_mul(4).saturating_mul(shared.settings.workers));
+        let window = options.window.unwrap_or_else(|| chunk.saturating_mul(4).saturating_mul(shared.settings.bounds.most));
         let chunk = chunk.min(window);
         let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, growing: true, cut: None, waiting: false };
         let job = Arc::new(Stream { options, state: Mutex::new(state), changed: Condvar::new() });

@@ -7,12 +7,18 @@ mod builder;
 mod calls;
 mod cancel;
 mod collector;
+mod cpus;
 pub(crate) mod desk;
+mod elastic;
 mod gather;
 mod handle;
+mod hooks;
 mod imap;
+mod limits;
 mod many;
 mod options;
+mod restarts;
+mod setup;
 mod supervisor;
 mod table;
 mod warden;
@@ -34,6 +40,7 @@ pub use builder::PoolBuilder;
 pub use calls::Calls;
 pub use handle::AsyncResult;
 pub use imap::Imap;
+pub use limits::MemoryLimit;
 pub use many::{AsCompleted, WaitUntil, as_completed, wait_calls};
 pub use options::{Options, Priority, Retry};
 use table::{Phase, Shared};
@@ -82,6 +89,10 @@ pub struct WorkerInfo {
     pub ready: bool,
     /// How many calls it has finished.
     pub finished: u64,
+    /// What it calls its [number](crate::worker::number).
+    pub number: usize,
+    /// How much memory it had of its own when the pool last looked, which it does while calls run.
+    pub memory: Option<u64>,
 }
 
 impl Pool {
@@ -254,10 +265,30 @@ impl Pool {
         let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = workers
             .iter()
-            .map(|worker| WorkerInfo { pid: worker.child.pid(), ready: worker.owner().is_some(), finished: worker.finished.load(Ordering::Relaxed) })
+            .map(|worker| WorkerInfo {
+                pid: worker.child.pid(),
+                ready: worker.owner().is_some(),
+                finished: worker.finished.load(Ordering::Relaxed),
+                number: worker.place as usize,
+                memory: worker.death(0).resident,
+            })
             .collect();
         all.sort_by_key(|worker| worker.pid);
         all
+    }
+
+    /// From now on the pool has `workers` workers: more are started at once; those too many leave one by one as they become idle, in order (see
+    /// [`on_exit`](PoolBuilder::on_exit)), and no call is lost. Bounds that it was [built with](PoolBuilder::workers_between) hold no more. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for no workers, or in a forked process.
+    pub fn resize(&self, workers: usize) -> Result<()> {
+        if workers == 0 || !self.shared.at_home() {
+            return Err(Error::argument("a pool needs at least one worker, and is resized by the process that made it"));
+        }
+        self.shared.resize(workers);
+        Ok(())
     }
 
     /// Takes no more jobs. What was submitted runs to its end; an [`Imap`] that was begun goes on. Then the workers leave.
@@ -316,6 +347,6 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("workers", &self.shared.settings.workers).finish_non_exhaustive()
+        f.debug_struct("Pool").field("workers", &self.shared.settings.bounds.most).finish_non_exhaustive()
     }
 }

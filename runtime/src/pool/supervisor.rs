@@ -1,26 +1,32 @@
 //! The supervisor: the one thread of a pool that starts workers again, and sees them die.
 //!
 //! It waits on their pidfds and the bell. Of a death it sweeps the fabric and puts a note behind all that the worker had put; what
-//! follows from it is the collector's to decide. It ends last of all, and leaves no process and no object behind.
+//! follows from it is the collector's to decide. While something is under way it looks now and then: at memory, and whether the pool has the right
+//! size; else it dozes. It ends last of all, and leaves no process and no object behind.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use polyproc_ipc::ErrorKind as Ipc;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::collector;
+use super::elastic::Size;
+use super::limits::Watch;
 use super::table::{Phase, Shared, Worker};
+use super::{collector, restarts};
 use crate::child::End;
 use crate::error::{Error, ErrorKind};
 use crate::wire;
 
-/// How often starting a worker may fail in a row.
+/// How often starting a worker may fail in a row while there is no other.
 const ATTEMPTS: u32 = 10;
-/// After what time something that the system or a full fabric refused is tried again.
-const AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+/// After what time something that the system or a full fabric refused is tried again; and where that went on for long.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// Runs until the pool is drained or stopped, and every worker is gone.
 pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
@@ -31,7 +37,9 @@ pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
     if let Err(error) = &collector {
         shared.stop(&Error::new(ErrorKind::SpawnFailed, format!("cannot start a thread of the pool: {error}")));
     }
-    let mut supervisor = Supervisor { shared, live, notes: VecDeque::new(), failed_starts: 0 };
+    let size = Size::new(shared.settings.bounds, Instant::now());
+    let watch = Watch::new(shared.settings.memory);
+    let mut supervisor = Supervisor { shared, live, notes: VecDeque::new(), failed_starts: 0, size, watch, unsent: false };
     while supervisor.step() {}
     // Nothing is put any more: the collector drains the queue, and ends.
     let _ = shared.results.close();
@@ -52,6 +60,9 @@ pub(super) fn clear_away(shared: &Shared) {
     shared.board.destroy();
     let _ = shared.tasks.destroy();
     let _ = shared.results.destroy();
+    if let Some(setup) = &shared.setup {
+        let _ = setup.destroy();
+    }
 }
 
 struct Supervisor<'a> {
@@ -60,38 +71,67 @@ struct Supervisor<'a> {
     /// Deaths for which the results queue had no memory yet: worker and code.
     notes: VecDeque<(u32, i32)>,
     failed_starts: u32,
+    size: Size,
+    watch: Watch,
+    /// A leave note for which the tasks queue had no memory yet.
+    unsent: bool,
 }
 
 impl Supervisor<'_> {
     /// Waits for something to happen, and deals with it. False: all is over.
     fn step(&mut self) -> bool {
+        let mut next_look = None;
         match self.shared.phase() {
-            Phase::Open | Phase::Closed => self.fill_up(),
+            Phase::Open | Phase::Closed => {
+                next_look = self.look();
+                self.put_notes();
+                self.fill_up();
+                self.send_away();
+            }
             Phase::Drained | Phase::Stopped(_) if self.live.is_empty() => return false,
             Phase::Drained => {}
             Phase::Stopped(_) => self.live.iter().for_each(|worker| drop(worker.child.signal(Signal::KILL))),
         }
-        self.wait();
+        self.wait(next_look);
         let mut rung = [0; 8];
         let _ = rustix::io::read(&self.shared.bell, &mut rung);
         self.reap();
         true
     }
 
+    /// Looks at what is under way: at the workers' memory, and whether the pool should grow or shrink. How long until the next look; `None`: the bell will ring.
+    fn look(&mut self) -> Option<Duration> {
+        if let Some(workers) = self.shared.wanted() {
+            self.size.resize(workers);
+        }
+        let now = Instant::now();
+        let mut under_way = self.shared.under_way();
+        self.size.look(under_way, now);
+        if under_way > 0 {
+            self.watch.look(&self.live, now);
+        } else {
+            // Whoever submits from here on rings; what was submitted before is seen now.
+            self.shared.doze();
+            under_way = self.shared.under_way();
+        }
+        let of_size = self.size.next_look(under_way);
+        let of_memory = (under_way > 0).then(|| self.watch.pause());
+        of_size.into_iter().chain(of_memory).min()
+    }
+
     /// Starts workers until there are as many as there should be. A death is noted before its successor starts.
     fn fill_up(&mut self) {
-        self.put_notes();
-        while self.notes.is_empty() && self.live.len() < self.shared.settings.workers {
-            match self.shared.start_worker() {
+        while self.notes.is_empty() && self.present() < self.size.target() {
+            match self.shared.start_worker(self.free_place()) {
                 Ok(worker) => {
                     self.live.push(worker);
                     self.failed_starts = 0;
                 }
                 Err(error) => {
                     self.failed_starts += 1;
-                    if self.failed_starts >= ATTEMPTS {
-                        let sentence = format!("the pool gave up: no worker can be started: {error}");
-                        self.shared.stop(&Error::new(ErrorKind::GaveUp, sentence));
+                    // With fewer workers than it should have, the pool works all the same.
+                    if self.failed_starts >= ATTEMPTS && self.live.is_empty() {
+                        self.shared.stop(&restarts::cannot_start(&error));
                     }
                     return;
                 }
@@ -99,30 +139,67 @@ impl Supervisor<'_> {
         }
     }
 
-    fn wait(&self) {
+    /// Puts a leave note for each worker too many.
+    fn send_away(&mut self) {
+        self.unsent = false;
+        while self.present() > self.size.target() {
+            // Out before it is put, so that a worker that takes it at once is not counted twice; nobody else counts.
+            self.shared.leaves.fetch_add(1, Ordering::AcqRel);
+            if let Err(error) = self.shared.tasks.put(&wire::LEAVE_NOTE) {
+                self.shared.leaves.fetch_sub(1, Ordering::AcqRel);
+                match error.kind() {
+                    // Workers make room.
+                    Ipc::OutOfMemory => self.unsent = true,
+                    // Drained meanwhile: they leave anyway.
+                    Ipc::Closed => {}
+                    _ => self.shared.stop(&error.into()),
+                }
+                return;
+            }
+        }
+    }
+
+    /// How many workers there are and will be: without those that will take a leave note.
+    fn present(&self) -> usize {
+        match self.shared.present() {
+            // Nobody leaves: the dead are gone at once, whether their death was handled or not.
+            (_, 0) => self.live.len(),
+            (workers, leaves) => workers.saturating_sub(leaves),
+        }
+    }
+
+    /// The first place that no living worker has.
+    fn free_place(&self) -> u32 {
+        (0..=self.live.len() as u32).find(|place| self.live.iter().all(|worker| worker.place != *place)).unwrap_or(0)
+    }
+
+    fn wait(&self, next_look: Option<Duration>) {
         let mut watched = vec![PollFd::from_borrowed_fd(self.shared.bell.as_fd(), PollFlags::IN)];
         watched.extend(self.live.iter().map(|worker| PollFd::from_borrowed_fd(worker.child.sentinel(), PollFlags::IN)));
-        let again = self.failed_starts > 0 || !self.notes.is_empty();
-        // An interrupted or refused wait is a wait that ended early.
-        let _ = poll(&mut watched, again.then_some(&AGAIN));
+        let refused = self.failed_starts > 0 || !self.notes.is_empty() || self.unsent;
+        let again = refused.then_some(if self.failed_starts > ATTEMPTS { AGAIN.1 } else { AGAIN.0 });
+        let limit = next_look.into_iter().chain(again).min().and_then(|limit| limit.try_into().ok());
+        // An interrupted wait is a wait that ended early. It is refused if fewer descriptors are allowed by now than are watched.
+        if poll(&mut watched, limit.as_ref()).is_err_and(|errno| errno != Errno::INTR) {
+            std::thread::sleep(AGAIN.0);
+        }
     }
 
     fn reap(&mut self) {
-        let dead: Vec<_> = self.live.extract_if(.., |worker| !matches!(worker.child.reap(), Ok(None))).collect();
+        let gone = self.live.extract_if(.., |worker| !matches!(worker.child.reap(), Ok(None)));
+        let code = |worker: &Worker| if let Ok(Some(End::Code(code))) = worker.child.reap() { code } else { 255 };
+        let dead: Vec<_> = gone.map(|worker| (code(&worker), worker)).map(|(code, worker)| (worker, code)).collect();
         if dead.is_empty() {
             return;
         }
         // One that fails is repeated by the next member that needs it.
         let _ = self.shared.fabric.sweep();
-        for worker in dead {
-            let code = match worker.child.reap() {
-                Ok(Some(End::Code(code))) => code,
-                _ => 255,
-            };
+        self.watch.judge(&dead);
+        for (worker, code) in dead {
             match self.shared.phase() {
                 Phase::Open | Phase::Closed => self.notes.push_back((worker.number, code)),
                 // Nothing is left that it could have held.
-                Phase::Drained | Phase::Stopped(_) => drop(self.shared.forget(worker.number)),
+                Phase::Drained | Phase::Stopped(_) => drop(self.shared.forget(worker.number, 0)),
             }
         }
         self.put_notes();

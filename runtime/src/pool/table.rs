@@ -5,16 +5,18 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner};
+use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner};
 
 use super::builder::Settings;
+use super::cpus::Pinned;
 use super::desk::{Board, Page, Seen};
+use super::limits::Facts;
 use super::options::{LANES, Options};
 use super::warden::Warden;
-use crate::boot::Entry;
+use crate::boot::{Call, Entry};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire;
@@ -105,6 +107,8 @@ struct Table {
 /// One worker process.
 pub(super) struct Worker {
     pub(super) number: u32,
+    /// What the worker calls its number; its successor has the same.
+    pub(super) place: u32,
     pub(super) child: Child,
     /// Its page of the desk. After its death it is its successor's; see [`Worker::look`].
     pub(super) page: Page,
@@ -113,6 +117,7 @@ pub(super) struct Worker {
     /// `Owner` bits, once the worker has announced itself; 0 before.
     pub(super) owner: AtomicU64,
     pub(super) finished: AtomicU64,
+    pub(super) facts: Facts,
 }
 
 impl Worker {
@@ -135,6 +140,8 @@ pub(super) struct Shared {
     pub(super) bell: OwnedFd,
     /// How many forks lay behind the process that made the pool.
     pub(super) forks: u32,
+    /// What workers are told at their start, if there is anything.
+    pub(super) setup: Option<Array<u8>>,
     /// Workers whose death the collector has not handled.
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
     /// Pages of workers that are gone.
@@ -142,6 +149,14 @@ pub(super) struct Shared {
     /// The cancelled jobs, as workers see them.
     pub(super) board: Board,
     pub(super) warden: Warden,
+    /// Leave notes that are out; one goes with its worker, under the lock of the list above.
+    pub(super) leaves: AtomicUsize,
+    /// What exit hooks returned, until somebody asks.
+    pub(super) exits: Mutex<Vec<Outcome>>,
+    /// The size that was asked for and the supervisor has not seen; 0: none.
+    resize: AtomicUsize,
+    /// The supervisor sleeps until somebody rings.
+    dozing: AtomicBool,
     table: Mutex<Table>,
     /// Rung when a job leaves while somebody waits for room.
     room: Condvar,
@@ -157,6 +172,7 @@ impl Shared {
         let tasks = BytesQueue::builder().lanes(LANES).keep_dead_leases().new_in(&fabric)?;
         let results = BytesQueue::new(&fabric, 0).inspect_err(|_| drop(tasks.destroy()))?;
         let board = Board::new(&fabric).inspect_err(|_| drop((tasks.destroy(), results.destroy())))?;
+        let setup = settings.setup.share(&fabric).inspect_err(|_| drop((tasks.destroy(), results.destroy())))?;
         Ok(Shared {
             fabric,
             tasks,
@@ -164,10 +180,15 @@ impl Shared {
             settings,
             bell,
             forks: crate::spawn::fork_generation(),
+            setup,
             workers: Mutex::default(),
             pages: Mutex::default(),
             board,
             warden: Warden::default(),
+            leaves: AtomicUsize::new(0),
+            exits: Mutex::default(),
+            resize: AtomicUsize::new(0),
+            dozing: AtomicBool::new(false),
             table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new(), waiting: 0 }),
             room: Condvar::new(),
             started: AtomicU64::new(0),
@@ -254,7 +275,41 @@ impl Shared {
         self.tasks.put_to(wire::lane(batch), batch).map_err(|error| match self.phase() {
             Phase::Stopped(error) => error,
             _ => Error::from(error),
-        })
+        })?;
+        // One of the two fences comes first: we see the doze, or the supervisor sees the batch.
+        fence(Ordering::SeqCst);
+        if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
+            self.ring();
+        }
+        Ok(())
+    }
+
+    /// The supervisor says that it will sleep until somebody rings, and looks once more at what is [under way](Shared::under_way).
+    pub(super) fn doze(&self) {
+        self.dozing.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Batches that wait or are on lease.
+    pub(super) fn under_way(&self) -> usize {
+        (self.tasks.len() + self.tasks.leased()).saturating_sub(self.leaves.load(Ordering::Acquire))
+    }
+
+    /// Asks for another size.
+    pub(super) fn resize(&self, workers: usize) {
+        self.resize.store(workers, Ordering::Release);
+        self.ring();
+    }
+
+    /// The size that was asked for since the last time.
+    pub(super) fn wanted(&self) -> Option<usize> {
+        Some(self.resize.swap(0, Ordering::AcqRel)).filter(|&workers| workers != 0)
+    }
+
+    /// How many workers there are whose death was not handled, and how many leave notes are out.
+    pub(super) fn present(&self) -> (usize, usize) {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        (workers.len(), self.leaves.load(Ordering::Acquire))
     }
 
     /// Submits again what was begun or taken before, unless its job was cancelled: then it is settled. False: the fabric is full at the moment.
@@ -334,17 +389,23 @@ impl Shared {
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 
-    pub(super) fn start_worker(&self) -> Result<Arc<Worker>> {
+    pub(super) fn start_worker(&self, place: u32) -> Result<Arc<Worker>> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) as u32;
         // The successor of a dead worker must not depend on there being memory.
         let spare = self.pages.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let page = spare.map_or_else(|| Page::new(&self.fabric), Page::pass_on)?;
-        let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend(), page: page.lend(), cancelled: self.board.lend() };
+        let (tasks, results, cancelled) = (self.tasks.lend(), self.results.lend(), self.board.lend());
+        let setup = self.setup.as_ref().map(Array::lend);
+        let entry = Entry::Worker { number, place, tasks, results, page: page.lend(), cancelled, setup };
+        let call = Call { environment: self.settings.environment.clone(), ..Call::new(entry) };
         self.board.introduce(page, |page| {
             // Entered under the lock, so that the collector finds a worker that announces itself at once.
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-            let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric).inspect_err(|_| self.keep_page(page.clone()))?;
-            let worker = Arc::new(Worker { number, child, page, buried: AtomicBool::new(false), owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
+            let pinned = Pinned::to(&self.settings.cpus, place).inspect_err(|_| self.keep_page(page.clone()))?;
+            let child = Child::start_call(self.settings.program.as_deref(), &call, &self.fabric).inspect_err(|_| self.keep_page(page.clone()))?;
+            drop(pinned);
+            let (owner, finished, buried) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+            let worker = Arc::new(Worker { number, place, child, page, buried, owner, finished, facts: Facts::default() });
             workers.push(worker.clone());
             Ok(worker)
         })
@@ -360,10 +421,11 @@ impl Shared {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).push(page);
     }
 
-    /// Takes a worker out of the list.
-    pub(super) fn forget(&self, number: u32) -> Option<Arc<Worker>> {
+    /// Takes a worker out of the list, and the leave notes that it used up.
+    pub(super) fn forget(&self, number: u32, leaves: usize) -> Option<Arc<Worker>> {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let at = workers.iter().position(|worker| worker.number == number)?;
+        self.leaves.fetch_sub(leaves, Ordering::AcqRel);
         Some(workers.swap_remove(at))
     }
 

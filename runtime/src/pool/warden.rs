@@ -5,6 +5,7 @@
 //! running one is due. Its lock is taken last of all. Must not wait for the collector.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -188,7 +189,10 @@ impl Warden {
 /// Ends this call of this worker if it still runs: from then on it puts no record, and only then is it killed.
 pub(super) fn end_call(shared: &Shared, worker: &Worker, serial: u64, why: Why) {
     match worker.page.condemn(serial, why) {
-        Ok(true) => drop(worker.child.signal(Signal::KILL)),
+        Ok(true) => {
+            worker.facts.killed_by_pool.store(true, Ordering::Relaxed);
+            let _ = worker.child.signal(Signal::KILL);
+        }
         Ok(false) => {}
         Err(error) => shared.stop(&error),
     }

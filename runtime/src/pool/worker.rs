@@ -1,4 +1,4 @@
-//! The worker's side of a pool: take a batch under a lease, run its calls, put a record for each.
+//! The worker's side of a pool: run the start hook, then take batches under a lease, run their calls, put a record for each; leave in order.
 //!
 //! Whatever instruction it is killed at, the lease and its progress say which call was running; see the protocol in
 //! `runtime/src/README.md`. Must not know jobs, nor what arguments mean.
@@ -9,7 +9,9 @@ use std::time::Duration;
 use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Ticket};
 
 use super::desk::{self, Desk};
+use super::setup::Setup;
 use crate::error::{Error, ErrorKind, Failure, Result};
+use crate::memory::Gauge;
 use crate::registry::{self, Run};
 use crate::wire::{self, Batch};
 use crate::{current, panic};
@@ -19,10 +21,13 @@ const PROMPT: u64 = 1_000_000;
 /// How long a worker waits before it tries again to put a record into a fabric without memory: nothing tells when there is some.
 const FULL: Duration = Duration::from_millis(5);
 
-/// Works until the pool is closed. The answer is the exit code.
-pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4]) -> i32 {
-    match serve(fabric, number, tickets) {
-        Ok(()) => 0,
+/// In the progress of a lease: so many calls are over, and none is running; the worker leaves.
+pub(super) const LEFT: u64 = 1 << 32;
+
+/// Works until the pool is closed, or wants this worker no more. The answer is the exit code.
+pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4], setup: Option<&Ticket>) -> i32 {
+    match serve(fabric, number, tickets, setup) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("polyproc: worker {number} (pid {}) ends: {error}", std::process::id());
             1
@@ -30,30 +35,70 @@ pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4]) -> i32 {
     }
 }
 
-fn serve(fabric: &Fabric, number: u32, [tasks, results, page, cancelled]: [&Ticket; 4]) -> Result<()> {
+fn serve(fabric: &Fabric, number: u32, [tasks, results, page, cancelled]: [&Ticket; 4], setup: Option<&Ticket>) -> Result<i32> {
     let tasks = BytesQueue::from_ticket(tasks)?;
     let results = BytesQueue::from_ticket(results)?;
     let desk = Desk::new(page, cancelled)?;
+    let setup = Setup::read(setup)?;
     let owner = fabric.member()?.to_bits();
+    if let Some(hook) = &setup.on_start
+        && let Err(failure) = call(hook, &mut Vec::new())
+    {
+        put(&results, &wire::unfit(number, &failure))?;
+        return Ok(1);
+    }
     // Before the first lease: the pool must know whose leases to ask for.
     put(&results, &wire::hello(number, owner))?;
-    let mut worker = Worker { results, desk, owner, record: Vec::new(), known: None };
+    let gauge = setup.soft_memory.map(Gauge::new);
+    let mut worker = Worker { results, desk, owner, record: Vec::new(), known: None, left: setup.most_calls, gauge };
     loop {
         let lease = match tasks.get_lease() {
             Ok(lease) => lease,
-            Err(error) if error.kind() == Ipc::Closed => return Ok(()),
+            Err(error) if error.kind() == Ipc::Closed => break,
             Err(error) => return Err(error.into()),
         };
-        // A batch that cannot be read is left unacknowledged: the pool gets it back with this worker's end, and knows.
-        let batch = Batch::parse(&lease).map_err(|wire::Damaged| damaged())?;
-        worker.run(&batch, |progress| lease.set_progress(progress))?;
+        if wire::is_leave(&lease) {
+            // It is used up when the pool finds it in the hands of this worker after its end, and so at any death.
+            std::mem::forget(lease);
+            break;
+        }
+        let Ok(batch) = Batch::parse(&lease) else {
+            let damage = damaged("a batch of the pool's task queue");
+            let failure = Failure { number: Ipc::Corrupt.number(), message: damage.to_string(), ..Failure::default() };
+            // Told first, so that no call waits for what nobody can read; then put where nobody gets it.
+            put(&worker.results, &wire::unfit(number, &failure))?;
+            lease.bury()?;
+            return Err(damage);
+        };
+        let begun = worker.run(&batch, |progress| lease.set_progress(progress))?;
         worker.results.wake();
+        if begun < batch.count {
+            // The rest goes on as that of a worker that died here, but nothing of it was running.
+            lease.set_progress(LEFT | u64::from(begun));
+            std::mem::forget(lease);
+            break;
+        }
         lease.ack()?;
+        if worker.is_done() {
+            break;
+        }
     }
+    worker.say_goodbye(number, setup.on_exit.as_deref())?;
+    Ok(0)
 }
 
-pub(super) fn damaged() -> Error {
-    Error::from(polyproc_ipc::Error::new(Ipc::Corrupt, "a batch of the pool's task queue is damaged"))
+pub(super) fn damaged(what: &str) -> Error {
+    Error::from(polyproc_ipc::Error::new(Ipc::Corrupt, format!("{what} is damaged")))
+}
+
+/// Runs a hook, which is a batch of one call, and appends its value.
+fn call(hook: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
+    let Ok(batch) = Batch::parse(hook) else {
+        return Err(Failure::new(ErrorKind::BadArguments, "", "a hook of the pool is damaged"));
+    };
+    let arguments = batch.items().next().unwrap_or_default();
+    let run = registry::find(batch.name)?;
+    panic::watch(batch.name, || run(arguments, output))
 }
 
 struct Worker {
@@ -64,10 +109,15 @@ struct Worker {
     record: Vec<u8>,
     /// The task of the last batch.
     known: Option<(Arc<str>, Run)>,
+    /// How many more calls it may run, if not any number.
+    left: Option<u64>,
+    /// Watches for the soft memory limit.
+    gauge: Option<Gauge>,
 }
 
 impl Worker {
-    fn run(&mut self, batch: &Batch<'_>, progress: impl Fn(u64)) -> Result<()> {
+    /// Runs the calls of a batch until it is to leave. The answer is how many have begun, and are done.
+    fn run(&mut self, batch: &Batch<'_>, progress: impl Fn(u64)) -> Result<u32> {
         let task = self.find(batch.name);
         self.desk.open(batch)?;
         if let (Ok(_), Some((name, _))) = (&task, &self.known) {
@@ -104,8 +154,38 @@ impl Worker {
                 self.results.wake();
                 announced = started;
             }
+            self.left = self.left.map(|left| left.saturating_sub(1));
+            if self.is_done() {
+                return Ok(i as u32 + 1);
+            }
         }
-        Ok(())
+        Ok(batch.count)
+    }
+
+    /// Whether this worker has done its share, or has too much memory.
+    fn is_done(&mut self) -> bool {
+        self.left == Some(0) || self.gauge.as_mut().is_some_and(Gauge::is_over)
+    }
+
+    /// The last that a worker does: runs the exit hook, and says that it leaves.
+    fn say_goodbye(&mut self, number: u32, hook: Option<&[u8]>) -> Result<()> {
+        self.record.clear();
+        if let Some(hook) = hook {
+            wire::done(&mut self.record, 0, 0, self.owner);
+            if let Err(failure) = call(hook, &mut self.record) {
+                wire::failed(&mut self.record, [0, 0, self.owner], 0, &failure, &[]);
+            }
+        }
+        let bytes = self.record.len();
+        match self.results.put(&wire::bye(number, &self.record)) {
+            Err(error) if matches!(error.kind(), Ipc::TooLarge | Ipc::OutOfMemory) && bytes > 0 => {
+                let sentence = format!("the result of the exit hook ({bytes} bytes) does not fit into the fabric: {error}");
+                wire::failed(&mut self.record, [0, 0, self.owner], 0, &Failure::new(ErrorKind::BadResult, "", sentence), &[]);
+                put(&self.results, &wire::bye(number, &self.record))
+            }
+            Err(error) if error.kind() == Ipc::OutOfMemory => put(&self.results, &wire::bye(number, &[])),
+            put => Ok(put?),
+        }
     }
 
     fn find(&mut self, name: &str) -> Result<Run, Failure> {
@@ -145,5 +225,30 @@ fn put(results: &BytesQueue, record: &[u8]) -> Result<()> {
             Err(error) if error.kind() == Ipc::OutOfMemory => std::thread::sleep(FULL),
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::Pool;
+    use crate::task;
+
+    #[task]
+    fn same(n: u64) -> u64 {
+        n
+    }
+
+    #[test]
+    fn a_batch_that_nobody_can_read_ends_the_pool_with_every_call() {
+        let pool = Pool::builder().workers(2).build().unwrap();
+        assert_eq!(pool.apply(same, (7,)).unwrap(), 7);
+        pool.shared.tasks.put(b"no batch").unwrap();
+        // It is open until a worker has come upon it.
+        while pool.apply(same, (1,)).is_ok() {}
+        let error = pool.apply(same, (1,)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Ipc(Ipc::Corrupt), "{error}");
+        assert!(error.to_string().contains("batch"), "{error}");
+        pool.join().unwrap();
     }
 }

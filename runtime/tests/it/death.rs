@@ -9,7 +9,7 @@ use crate::pool::{gate, square};
 use crate::{kill, until, watched};
 
 #[task]
-fn die_by(signal: i32) {
+pub(crate) fn die_by(signal: i32) {
     let me = rustix::process::getpid();
     let signal = rustix::process::Signal::from_named_raw(signal).unwrap();
     rustix::process::kill_process(me, signal).unwrap();
@@ -40,7 +40,7 @@ fn counted(n: u64, begun: Queue<u64>) -> u64 {
 
 /// A little work, so that kills fall into it.
 #[task]
-fn spin(n: u64) -> u64 {
+pub(crate) fn spin(n: u64) -> u64 {
     let mut x = n;
     for _ in 0..200 {
         x = x.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);

@@ -5,10 +5,15 @@ mod death;
 mod futures;
 mod last;
 mod limits;
+mod nested;
 mod pool;
 mod process;
 mod retry;
+mod size;
 mod storm;
+mod worker_limits;
+mod worker_storm;
+mod workers;
 
 use std::time::Duration;
 
