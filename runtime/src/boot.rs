@@ -16,7 +16,7 @@ use rustix::io::{Errno, FdFlags};
 use crate::spawn::{LIFE, MEMORY, VARIABLE};
 
 /// What a child is told in its environment: `1:<parent's pid>:process:<ticket>`, or
-/// `1:<parent's pid>:worker:<number>:<ticket>:<ticket>`.
+/// `1:<parent's pid>:worker:<number>:<ticket>:<ticket>`, with a third ticket if the pool keeps events.
 pub(crate) struct Call {
     pub(crate) parent: u32,
     pub(crate) entry: Entry,
@@ -26,8 +26,8 @@ pub(crate) struct Call {
 pub(crate) enum Entry {
     /// Run the one call in this queue, and put the outcome there.
     Process { mailbox: Ticket },
-    /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool.
-    Worker { number: u32, tasks: Ticket, results: Ticket },
+    /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool; and record events.
+    Worker { number: u32, tasks: Ticket, results: Ticket, events: Option<Ticket> },
 }
 
 impl Call {
@@ -44,7 +44,12 @@ impl Call {
             "process" => Entry::Process { mailbox: ticket(fields.next())? },
             "worker" => {
                 let number = fields.next()?.parse().ok()?;
-                Entry::Worker { number, tasks: ticket(fields.next())?, results: ticket(fields.next())? }
+                let (tasks, results) = (ticket(fields.next())?, ticket(fields.next())?);
+                let events = match fields.next() {
+                    Some(text) => Some(ticket(Some(text))?),
+                    None => None,
+                };
+                Entry::Worker { number, tasks, results, events }
             }
             _ => return None,
         };
@@ -67,7 +72,10 @@ impl fmt::Display for Call {
         write!(f, "1:{}:", self.parent)?;
         match &self.entry {
             Entry::Process { mailbox } => write!(f, "process:{mailbox}"),
-            Entry::Worker { number, tasks, results } => write!(f, "worker:{number}:{tasks}:{results}"),
+            Entry::Worker { number, tasks, results, events } => {
+                write!(f, "worker:{number}:{tasks}:{results}")?;
+                events.iter().try_for_each(|events| write!(f, ":{events}"))
+            }
         }
     }
 }
@@ -170,6 +178,9 @@ unsafe extern "C" fn main_program(info: *mut libc::dl_phdr_info, _size: usize, a
 fn child(call: Call) -> ! {
     // SAFETY: the program has not reached main, or is at its first line: no other thread reads the environment.
     unsafe { std::env::remove_var(VARIABLE) };
+    let log = std::env::var(crate::logging::VARIABLE).ok();
+    // SAFETY: as above.
+    unsafe { std::env::remove_var(crate::logging::VARIABLE) };
     if !call.parent_lives() {
         leave(1);
     }
@@ -185,6 +196,11 @@ fn child(call: Call) -> ! {
         ignore(libc::SIGINT);
     }
     take_own_name();
+    let name = match &call.entry {
+        Entry::Process { .. } => "Process".into(),
+        Entry::Worker { number, .. } => format!("Worker-{number}"),
+    };
+    crate::logging::inherit(log.as_deref(), name);
     let watch = std::thread::Builder::new().name("polyproc-life".into()).stack_size(64 << 10).spawn(move || end_with_parent(life));
     if let Err(error) = watch {
         give_up(&format!("no thread can be started: {error}"));
@@ -198,7 +214,7 @@ fn child(call: Call) -> ! {
     // The process ends with what the body leaves behind, so nothing broken can be seen.
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match call.entry {
         Entry::Process { mailbox } => crate::process::child(&mailbox),
-        Entry::Worker { number, tasks, results } => crate::pool::worker::run(&fabric, number, &tasks, &results),
+        Entry::Worker { number, tasks, results, events } => crate::pool::worker::run(&fabric, number, &tasks, &results, events.as_ref()),
     }));
     std::process::exit(code.unwrap_or(1));
 }

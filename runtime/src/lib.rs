@@ -57,22 +57,29 @@ extern crate self as polyproc;
 mod boot;
 mod child;
 mod error;
+mod logging;
 mod panic;
 mod pool;
 mod process;
+pub mod progress;
 mod registry;
 mod spawn;
 mod task;
+pub mod trace;
 mod wire;
 
 pub use boot::init;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "log")]
+pub use logging::log_to_stderr;
 pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
-pub use pool::{AsyncResult, Imap, Pool, PoolBuilder, WorkerInfo};
+pub use pool::{AsyncResult, Imap, JobProgress, Pool, PoolBuilder, Progress, WorkerInfo, WorkerProgress};
 pub use process::{Exit, Process, ProcessBuilder};
 pub use task::{Task, TaskFn};
+#[cfg(feature = "log")]
+pub use tracing::Level as LogLevel;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -18,6 +18,7 @@ use rustix::process::{Pid, PidfdFlags};
 
 use crate::boot::Call;
 use crate::error::{Error, ErrorKind, Result};
+use crate::logging;
 
 /// The variable that holds a child's [`Call`].
 pub(crate) const VARIABLE: &str = "POLYPROC_CHILD";
@@ -150,8 +151,9 @@ impl AsFd for Either<'_> {
 /// This process's environment, with the child's call in it.
 fn environment(call: &str) -> Vec<CString> {
     let entry = |name: &OsStr, value: &OsStr| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok();
-    let kept = std::env::vars_os().filter(|(name, _)| name != VARIABLE).filter_map(|(name, value)| entry(&name, &value));
-    kept.chain(entry(VARIABLE.as_ref(), call.as_ref())).collect()
+    let kept = std::env::vars_os().filter(|(name, _)| name != VARIABLE && name != logging::VARIABLE).filter_map(|(name, value)| entry(&name, &value));
+    let log = logging::level().and_then(|level| entry(logging::VARIABLE.as_ref(), level.as_ref()));
+    kept.chain(log).chain(entry(VARIABLE.as_ref(), call.as_ref())).collect()
 }
 
 fn posix_spawn(path: &CString, argument: &CString, environment: &[CString], memory: RawFd, life: RawFd) -> Result<Pid, Errno> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use polyproc_ipc::Fabric;
 
+use super::journal::Keep;
 use super::table::Shared;
 use super::{Pool, supervisor};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,6 +18,7 @@ pub struct PoolBuilder {
     fabric: Option<Fabric>,
     chunk: Option<usize>,
     program: Option<PathBuf>,
+    events: Keep,
 }
 
 /// What the user chose, checked, with the rest filled in. It does not change while the pool lives.
@@ -28,6 +30,8 @@ pub(super) struct Settings {
     pub(super) chunk: Option<usize>,
     /// The workers' program; this one if none was given.
     pub(super) program: Option<PathBuf>,
+    /// Which events are kept.
+    pub(super) events: Keep,
 }
 
 impl PoolBuilder {
@@ -52,6 +56,20 @@ impl PoolBuilder {
     /// Another program for the workers; it must contain polyproc and the tasks. Without it: this program.
     pub fn program(mut self, path: impl Into<PathBuf>) -> PoolBuilder {
         self.program = Some(path.into());
+        self
+    }
+
+    /// How many of the last events (starts and ends of workers, begins and ends of calls) the pool keeps, for [`Pool::trace`] and [`Pool::progress`]: 16 to 2^24, rounded up to a power of two, of
+    /// 32 bytes each in the fabric; 0: none, and no call pays for them. Without it: 2,048, if the fabric has room for them. They go with the pool.
+    pub fn events(mut self, count: usize) -> PoolBuilder {
+        self.events = Keep::Last(count);
+        self
+    }
+
+    /// As [`events`](PoolBuilder::events), in an [`Events`](crate::Events) ring of this name, which stays when the pool is gone, and can be read by any process that has the fabric open, also
+    /// after a crash: see [`trace::write`](crate::trace::write). If there is a ring of this name already, it is used.
+    pub fn events_named(mut self, name: impl Into<String>, count: usize) -> PoolBuilder {
+        self.events = Keep::Named(name.into(), count);
         self
     }
 
@@ -103,6 +121,6 @@ impl PoolBuilder {
         if self.chunk == Some(0) {
             return Err(Error::argument("a chunk needs at least one call"));
         }
-        Ok(Settings { workers, chunk: self.chunk, program: self.program.clone() })
+        Ok(Settings { workers, chunk: self.chunk, program: self.program.clone(), events: self.events.clone() })
     }
 }

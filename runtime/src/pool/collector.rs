@@ -11,6 +11,7 @@ use polyproc_ipc::{ErrorKind as Ipc, Message};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::worker::damaged;
 use crate::error::{Death, Error, ErrorKind};
+use crate::logging::TARGET;
 use crate::wire::{Batch, Record};
 
 /// Records taken at once.
@@ -50,11 +51,11 @@ impl Collector<'_> {
     fn handle(&mut self, message: Message) {
         match Record::parse(&message) {
             Ok(Record::Done { job, index, owner, at }) => {
-                self.credit(owner);
+                self.credit(owner, true);
                 self.settle(job, index, Ok(Payload { message, at }));
             }
             Ok(Record::Failed { job, index, owner, failure }) => {
-                self.credit(owner);
+                self.credit(owner, false);
                 self.settle(job, index, Err(Error::from_failure(failure)));
             }
             Ok(Record::Hello { worker, owner }) => self.greet(worker, owner),
@@ -69,6 +70,9 @@ impl Collector<'_> {
         }
         // A job may be gone: its submission failed half-way, or the pool was stopped.
         let Some((_, job)) = &self.job else { return };
+        if outcome.is_ok() {
+            self.shared.done.fetch_add(1, Ordering::Relaxed);
+        }
         if job.settle(index, outcome) {
             let job = job.clone();
             self.job = None;
@@ -85,10 +89,11 @@ impl Collector<'_> {
         }
     }
 
-    fn credit(&mut self, owner: u64) {
+    fn credit(&mut self, owner: u64, good: bool) {
         self.fruitless = 0;
         if let Some((_, worker)) = self.known.iter().find(|(known, _)| *known == owner) {
             worker.finished.fetch_add(1, Ordering::Relaxed);
+            worker.failed.fetch_add(u64::from(!good), Ordering::Relaxed);
         }
     }
 
@@ -125,6 +130,8 @@ impl Collector<'_> {
                      printed may say why",
                     death.pid
                 );
+                self.shared.journal.gave_up();
+                tracing::error!(target: TARGET, "{sentence}");
                 self.shared.stop(&Error::with_death(ErrorKind::GaveUp, death, sentence));
             }
         }
@@ -136,6 +143,7 @@ impl Collector<'_> {
         if self.shared.find(batch.job).is_none() {
             return;
         }
+        tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - begun, "calls of a dead worker are submitted again");
         if let Err(error) = self.shared.submit(&tail) {
             for i in begun..batch.count {
                 self.settle(batch.job, batch.first + u64::from(i), Err(error.clone()));

@@ -157,6 +157,14 @@ impl Job for Gather {
         }
     }
 
+    fn counts(&self) -> (u64, u64) {
+        let state = self.lock();
+        match self.done.get() {
+            Some(done) => (done.len() as u64, 0),
+            None => (state.slots.len() as u64, state.left as u64),
+        }
+    }
+
     fn announce(&self) {
         let callback = self.lock().callback.take();
         if let (Some(callback), Some(done)) = (callback, self.done.get()) {

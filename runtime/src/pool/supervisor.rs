@@ -14,7 +14,8 @@ use rustix::process::Signal;
 use super::collector;
 use super::table::{Phase, Shared, Worker};
 use crate::child::End;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Death, Error, ErrorKind};
+use crate::logging::TARGET;
 use crate::wire;
 
 /// How often starting a worker may fail in a row.
@@ -39,6 +40,8 @@ pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
         let _ = collector.join();
     }
     clear_away(shared);
+    shared.reports.end();
+    tracing::info!(target: TARGET, "pool is over");
 }
 
 /// Ends what still runs, and gives the pool's memory back.
@@ -87,8 +90,11 @@ impl Supervisor<'_> {
                 }
                 Err(error) => {
                     self.failed_starts += 1;
+                    tracing::warn!(target: TARGET, attempt = self.failed_starts, "a worker cannot be started: {error}");
                     if self.failed_starts >= ATTEMPTS {
                         let sentence = format!("the pool gave up: no worker can be started: {error}");
+                        self.shared.journal.gave_up();
+                        tracing::error!(target: TARGET, "{sentence}");
                         self.shared.stop(&Error::new(ErrorKind::GaveUp, sentence));
                     }
                     return;
@@ -117,6 +123,8 @@ impl Supervisor<'_> {
                 Ok(Some(End::Code(code))) => code,
                 _ => 255,
             };
+            self.shared.journal.gone(worker.child.pid(), code);
+            tell(&worker, code, &self.shared.phase());
             match self.shared.phase() {
                 Phase::Open | Phase::Closed => self.notes.push_back((worker.number, code)),
                 // Nothing is left that it could have held.
@@ -135,5 +143,16 @@ impl Supervisor<'_> {
                 Err(error) => return self.shared.stop(&error.into()),
             }
         }
+    }
+}
+
+/// Logs the end of a worker: as a warning, unless it was meant.
+fn tell(worker: &Worker, code: i32, phase: &Phase) {
+    let (number, pid) = (worker.number, worker.child.pid());
+    let how = Death { pid, code };
+    match phase {
+        Phase::Drained if code == 0 => tracing::info!(target: TARGET, worker = number, pid, "worker left"),
+        Phase::Stopped(_) => tracing::info!(target: TARGET, worker = number, pid, "worker ended with its pool"),
+        _ => tracing::warn!(target: TARGET, worker = number, pid, "worker {how}"),
     }
 }

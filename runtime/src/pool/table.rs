@@ -11,9 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use polyproc_ipc::{BytesQueue, Fabric, Message, Owner};
 
 use super::builder::Settings;
+use super::journal::Journal;
+use super::progress::Reports;
 use crate::boot::Entry;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
+use crate::logging::TARGET;
 
 /// What a call came to: its encoded value, or why there is none.
 pub(super) type Outcome = Result<Payload>;
@@ -43,6 +46,8 @@ pub(super) trait Job: Send + Sync {
     }
     /// Called once, after the job left the table complete.
     fn announce(&self) {}
+    /// How many calls it has, and how many of them are not over.
+    fn counts(&self) -> (u64, u64);
 }
 
 /// Where a pool is in its life. It only moves down this list.
@@ -61,6 +66,8 @@ pub(super) enum Phase {
 struct Table {
     phase: Phase,
     jobs: HashMap<u64, Arc<dyn Job>>,
+    /// Calls of jobs that left.
+    departed: u64,
 }
 
 /// One worker process.
@@ -70,6 +77,8 @@ pub(super) struct Worker {
     /// `Owner` bits, once the worker has announced itself; 0 before.
     pub(super) owner: AtomicU64,
     pub(super) finished: AtomicU64,
+    /// Of those, how many failed.
+    pub(super) failed: AtomicU64,
 }
 
 impl Worker {
@@ -88,6 +97,10 @@ pub(super) struct Shared {
     pub(super) forks: u32,
     /// Workers whose death the collector has not handled.
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
+    pub(super) journal: Journal,
+    pub(super) reports: Reports,
+    /// Calls that returned a value.
+    pub(super) done: AtomicU64,
     table: Mutex<Table>,
     started: AtomicU64,
     jobs: AtomicU64,
@@ -100,6 +113,7 @@ impl Shared {
         // A dead worker's lease waits for the collector, and is not handed to the next worker: its first call may be what killed.
         let tasks = BytesQueue::new_for_reclaim(&fabric, 0)?;
         let results = BytesQueue::new(&fabric, 0).inspect_err(|_| drop(tasks.destroy()))?;
+        let journal = Journal::new(&fabric, &settings.events).inspect_err(|_| drop((tasks.destroy(), results.destroy())))?;
         Ok(Shared {
             fabric,
             tasks,
@@ -108,7 +122,10 @@ impl Shared {
             bell,
             forks: crate::spawn::fork_generation(),
             workers: Mutex::default(),
-            table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new() }),
+            journal,
+            reports: Reports::default(),
+            done: AtomicU64::new(0),
+            table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new(), departed: 0 }),
             started: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
         })
@@ -146,7 +163,9 @@ impl Shared {
     /// Takes a complete job out; with the last one a closed pool is drained.
     pub(super) fn leave(&self, id: u64) {
         let mut table = self.lock();
-        table.jobs.remove(&id);
+        if let Some(job) = table.jobs.remove(&id) {
+            table.departed += job.counts().0;
+        }
         self.drain_if_done(table);
     }
 
@@ -174,8 +193,11 @@ impl Shared {
                 return;
             }
             table.phase = Phase::Stopped(error.clone());
-            std::mem::take(&mut table.jobs)
+            let jobs = std::mem::take(&mut table.jobs);
+            table.departed += jobs.values().map(|job| job.counts().0).sum::<u64>();
+            jobs
         };
+        tracing::info!(target: TARGET, "pool stopped: {error}");
         self.ring();
         for job in jobs.values() {
             job.fail(error);
@@ -201,11 +223,14 @@ impl Shared {
 
     pub(super) fn start_worker(&self) -> Result<Arc<Worker>> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) as u32;
-        let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend() };
+        let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend(), events: self.journal.lend() };
         // Entered under the lock, so that the collector finds a worker that announces itself at once.
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric)?;
-        let worker = Arc::new(Worker { number, child, owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
+        let worker = Arc::new(Worker { number, child, owner: AtomicU64::new(0), finished: AtomicU64::new(0), failed: AtomicU64::new(0) });
+        let again = number as usize >= self.settings.workers;
+        self.journal.started(worker.child.pid(), number, again);
+        tracing::info!(target: TARGET, worker = number, pid = worker.child.pid(), again, "worker started");
         workers.push(worker.clone());
         Ok(worker)
     }
@@ -215,6 +240,18 @@ impl Shared {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let at = workers.iter().position(|worker| worker.number == number)?;
         Some(workers.swap_remove(at))
+    }
+
+    /// Calls that were ever submitted, that are not over, and that returned a value.
+    pub(super) fn counts(&self) -> (u64, u64, u64) {
+        let table = self.lock();
+        let (mut submitted, mut left) = (table.departed, 0);
+        for job in table.jobs.values() {
+            let counts = job.counts();
+            submitted += counts.0;
+            left += counts.1.min(counts.0);
+        }
+        (submitted, left, self.done.load(Ordering::Relaxed))
     }
 
     fn drain_if_done(&self, mut table: MutexGuard<'_, Table>) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Ticket};
 
+use super::journal::Calls;
 use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::panic;
 use crate::registry::{self, Run};
@@ -18,8 +19,8 @@ const PROMPT: Duration = Duration::from_millis(1);
 const FULL: Duration = Duration::from_millis(5);
 
 /// Works until the pool is closed. The answer is the exit code.
-pub(crate) fn run(fabric: &Fabric, number: u32, tasks: &Ticket, results: &Ticket) -> i32 {
-    match serve(fabric, number, tasks, results) {
+pub(crate) fn run(fabric: &Fabric, number: u32, tasks: &Ticket, results: &Ticket, events: Option<&Ticket>) -> i32 {
+    match serve(fabric, number, tasks, results, events) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("polyproc: worker {number} (pid {}) ends: {error}", std::process::id());
@@ -28,13 +29,14 @@ pub(crate) fn run(fabric: &Fabric, number: u32, tasks: &Ticket, results: &Ticket
     }
 }
 
-fn serve(fabric: &Fabric, number: u32, tasks: &Ticket, results: &Ticket) -> Result<()> {
+fn serve(fabric: &Fabric, number: u32, tasks: &Ticket, results: &Ticket, events: Option<&Ticket>) -> Result<()> {
     let tasks = BytesQueue::from_ticket(tasks)?;
     let results = BytesQueue::from_ticket(results)?;
     let owner = fabric.member()?.to_bits();
     // Before the first lease: the pool must know whose leases to ask for.
     put(&results, &wire::hello(number, owner))?;
-    let mut worker = Worker { results, owner, record: Vec::new(), known: None };
+    let mut worker = Worker { results, owner, record: Vec::new(), known: None, calls: Calls::new(events) };
+    tracing::debug!(target: crate::logging::TARGET, "takes calls");
     loop {
         let lease = match tasks.get_lease() {
             Ok(lease) => lease,
@@ -60,21 +62,25 @@ struct Worker {
     record: Vec<u8>,
     /// The task of the last batch.
     known: Option<(String, Run)>,
+    calls: Calls,
 }
 
 impl Worker {
     fn run(&mut self, batch: &Batch<'_>, progress: impl Fn(u64)) -> Result<()> {
         let task = self.find(batch.name);
+        self.calls.enter(batch.name);
         let mut announced = Instant::now();
         for (i, arguments) in batch.items().enumerate() {
             let index = batch.first + i as u64;
             // 0: nothing has begun; i + 1: call i has.
             progress(i as u64 + 1);
+            self.calls.begin(batch.job, index);
             wire::done(&mut self.record, batch.job, index, self.owner);
             let answer = match &task {
                 Ok(run) => panic::watch(batch.name, || run(arguments, &mut self.record)),
                 Err(failure) => Err(failure.clone()),
             };
+            self.calls.end(answer.is_ok());
             if let Err(failure) = answer {
                 wire::failed(&mut self.record, batch.job, index, self.owner, &failure);
             }

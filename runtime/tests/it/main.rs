@@ -3,8 +3,10 @@
 mod bad_input;
 mod death;
 mod last;
+mod logging;
 mod pool;
 mod process;
+mod progress;
 
 use std::time::Duration;
 
