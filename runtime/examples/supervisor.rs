@@ -130,7 +130,10 @@ fn report(pool: &Pool, tally: &Tally, submitted: u64, killed: u64) {
     let Some(history) = pool.events().and_then(|events| events.read().ok()) else { return };
     let count = |kind| history.events.iter().filter(|event| event.kind == kind).count();
     let [started, again, gone] = [polyproc::trace::STARTED, polyproc::trace::RESTARTED, polyproc::trace::GONE].map(count);
-    println!("events: {started} workers started, {again} started again, {gone} gone; {} events in all, {} overwritten, {} torn", history.next, history.overwritten, history.torn);
+    println!(
+        "events: {started} workers started, {again} started again, {gone} gone; {} events in all, {} overwritten, {} torn",
+        history.next, history.overwritten, history.torn
+    );
 }
 
 #[cfg(test)]

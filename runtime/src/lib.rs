@@ -44,7 +44,7 @@
 //! # What to know first
 //!
 //! - Linux only, for now.
-//! - Nothing of `main` has run in a child: no logger, no panic hook, no global state. Constructors have.
+//! - Nothing of `main` has run in a child: no logger (but `log_to_stderr` is inherited), no panic hook, no global state. Constructors have.
 //! - A task's name is a constant: a local variable beside it cannot have the same name.
 //! - A task's value travels as MessagePack. Large data is better put into the fabric, and passed by a handle.
 //! - In a program built with `panic = "abort"`, a panic of a task is the death of its process, by SIGABRT.

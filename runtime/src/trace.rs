@@ -95,7 +95,8 @@ pub(crate) fn render(history: &History) -> String {
     for event in events {
         let before = match event.kind {
             BEGAN => open.insert(event.who, event),
-            RETURNED | FAILED | GONE | STARTED | RESTARTED => open.remove(&event.who),
+            // Not a start: it may be recorded after the first call's begin.
+            RETURNED | FAILED | GONE => open.remove(&event.who),
             _ => None,
         };
         if let Some(before) = before {
@@ -254,7 +255,8 @@ mod tests {
             (14_000, GAVE_UP, "", 99, 0),
         ]);
         assert_eq!(calls(&events), [(2, 0.5, 0.5, "t", "not known"), (1, 0.0, 2.0, "t", "worker died"), (2, 1.0, 3.0, "u", "not over")]);
-        let marks: Vec<_> = events.iter().filter(|event| event["ph"] == "i").map(|event| (event["name"].as_str().unwrap(), event["args"]["how"].as_str().unwrap())).collect();
+        let marks: Vec<_> =
+            events.iter().filter(|event| event["ph"] == "i").map(|event| (event["name"].as_str().unwrap(), event["args"]["how"].as_str().unwrap())).collect();
         assert_eq!(marks, [("died", "was ended by signal 9 (SIGKILL)"), ("started again", ""), ("the pool gave up", "")]);
     }
 

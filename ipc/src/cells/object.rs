@@ -64,7 +64,9 @@ impl Cells {
     /// Opens the object of this name, or makes it. [`ErrorKind::WrongType`] if it is there with another type or number of cells; its lock is as its maker chose.
     pub fn open_or_create(fabric: &Fabric, kind: Kind, name: &str, cell: &CellType, count: usize, locking: Locking, contents: Option<&[u8]>) -> Result<Cells> {
         let found = match Cells::open(fabric, kind, name) {
-            Err(error) if error.kind() == ErrorKind::NotFound && check_kind(kind, count).is_ok() => Cells::make(fabric, kind, How::OpenOrCreate(name), cell, count, locking, contents)?,
+            Err(error) if error.kind() == ErrorKind::NotFound && check_kind(kind, count).is_ok() => {
+                Cells::make(fabric, kind, How::OpenOrCreate(name), cell, count, locking, contents)?
+            }
             other => other?,
         };
         found.expect(cell, Some(count))?;

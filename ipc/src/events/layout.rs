@@ -62,7 +62,7 @@ impl Geometry {
     }
 
     /// Where name number `index` (from 0) stands.
-    pub(super) fn name(self, index: usize) -> usize {
+    pub(super) fn name(index: usize) -> usize {
         NAMES + index * NAME
     }
 
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn places_do_not_overlap() {
         let geometry = Geometry::of(32).unwrap();
-        assert_eq!(geometry.name(15) + NAME, geometry.event(0));
+        assert_eq!(Geometry::name(15) + NAME, geometry.event(0));
         assert_eq!(geometry.event(31) + EVENT, geometry.words() * 8);
         assert_eq!(geometry.event(32), geometry.event(0));
     }

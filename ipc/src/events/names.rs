@@ -30,13 +30,13 @@ pub(super) fn intern(shm: &Shm, data: Span<'_>, geometry: Geometry, name: &str) 
         return Ok(0);
     }
     for index in 0..geometry.names() {
-        if filled(data.part(geometry.name(index), NAME)?)?.is_some_and(|bytes| bytes == name.as_bytes()) {
+        if filled(data.part(Geometry::name(index), NAME)?)?.is_some_and(|bytes| bytes == name.as_bytes()) {
             return Ok(index as u16 + 1);
         }
     }
     let mine = shm.me()?.to_bits() | FILLING;
     for index in 0..geometry.names() {
-        let place = data.part(geometry.name(index), NAME)?;
+        let place = data.part(Geometry::name(index), NAME)?;
         let state = place.u64(0)?;
         let found = state.load(Ordering::Acquire);
         let is_free = found == 0 || (found & FILLING != 0 && !shm.alive(Owner::from_bits(found & !FILLING)));
@@ -56,7 +56,7 @@ pub(super) fn intern(shm: &Shm, data: Span<'_>, geometry: Geometry, name: &str) 
 /// The names in the table; none for a place that is not filled, or whose bytes are no text.
 pub(super) fn all(data: Span<'_>, geometry: Geometry) -> Result<Vec<Option<Arc<str>>>> {
     let name = |index| {
-        let bytes = filled(data.part(geometry.name(index), NAME)?)?;
+        let bytes = filled(data.part(Geometry::name(index), NAME)?)?;
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(Arc::from))
     };
     (0..geometry.names()).map(name).collect()

@@ -77,7 +77,10 @@ fn names_tickets_and_bad_requests() {
     assert_eq!(kind(Lock::open(&fabric, "ring")), ErrorKind::WrongType);
     assert_eq!(kind(polyproc_ipc::Array::<u64>::open(&fabric, "ring")), ErrorKind::WrongType);
     assert_eq!(kind(polyproc_ipc::Cells::from_ticket(&ring.ticket())), ErrorKind::WrongType);
-    assert_eq!(kind(polyproc_ipc::Cells::create(&fabric, polyproc_ipc::Kind::Events, None, ring_type(), 100, polyproc_ipc::Locking::None, None)), ErrorKind::InvalidArgument);
+    assert_eq!(
+        kind(polyproc_ipc::Cells::create(&fabric, polyproc_ipc::Kind::Events, None, ring_type(), 100, polyproc_ipc::Locking::None, None)),
+        ErrorKind::InvalidArgument
+    );
     Lock::create(&fabric, "lock").unwrap();
     assert_eq!(kind(Events::open(&fabric, "lock")), ErrorKind::WrongType);
     // As it is, whatever capacity is asked for.
@@ -234,8 +237,7 @@ fn writers_that_are_killed() {
         let ring = Events::create(&fabric, "ring", 1024).unwrap();
         let said = Queue::<u32>::create(&fabric, "said", 0).unwrap();
         for round in 0..5_u32 {
-            let mut writers: Vec<_> =
-                (0..3).map(|i| peer_in(&fabric, "events::writer").arg("WHO", &(round * 3 + i).to_string()).start()).collect();
+            let mut writers: Vec<_> = (0..3).map(|i| peer_in(&fabric, "events::writer").arg("WHO", &(round * 3 + i).to_string()).start()).collect();
             (0..3).for_each(|_| assert!(said.get().unwrap() / 3 == round));
             let until = ring.read().unwrap().next + 5000;
             while ring.read().unwrap().next < until {

@@ -128,10 +128,9 @@ fn destroy(table: &mut Table) {
 }
 
 fn record(table: &mut Table) {
-    for (operation, setup, old) in [
-        ("record", &with_a_ring as &dyn Fn(&Fabric) -> BytesQueue, 0..3_u32),
-        ("record over an old event", &with_a_full_ring, 6..21),
-    ] {
+    for (operation, setup, old) in
+        [("record", &with_a_ring as &dyn Fn(&Fabric) -> BytesQueue, 0..3_u32), ("record over an old event", &with_a_full_ring, 6..21)]
+    {
         table.run(
             &sampled(Case::new("event ring", operation), 150, 150).must_see(&["not recorded", "missing", "recorded"]),
             || Scene::new(setup),

@@ -167,8 +167,8 @@ fn workers(shared: &Shared) -> Vec<WorkerProgress> {
     let mut all: Vec<WorkerProgress> = list
         .iter()
         .map(|worker| {
-            let busy = leases.iter().filter(|lease| lease.progress > 0 && worker.owner() == Some(lease.holder));
-            let busy_with = busy.filter_map(|lease| wire::task_of(&lease.head)).next();
+            let mut busy = leases.iter().filter(|lease| lease.progress > 0 && worker.owner() == Some(lease.holder));
+            let busy_with = busy.find_map(|lease| wire::task_of(&lease.head));
             let (finished, failed) = (worker.finished.load(Relaxed), worker.failed.load(Relaxed));
             WorkerProgress { pid: worker.child.pid(), number: worker.number, finished, failed, busy_with, since: None }
         })

@@ -228,10 +228,11 @@ impl Shared {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric)?;
         let worker = Arc::new(Worker { number, child, owner: AtomicU64::new(0), finished: AtomicU64::new(0), failed: AtomicU64::new(0) });
-        let again = number as usize >= self.settings.workers;
-        self.journal.started(worker.child.pid(), number, again);
-        tracing::info!(target: TARGET, worker = number, pid = worker.child.pid(), again, "worker started");
         workers.push(worker.clone());
+        drop(workers);
+        let (pid, again) = (worker.child.pid(), number as usize >= self.settings.workers);
+        self.journal.started(pid, number, again);
+        tracing::info!(target: TARGET, worker = number, pid, again, "worker started");
         Ok(worker)
     }
 
