@@ -1,11 +1,11 @@
 //! Event rings: in the directory, whole, or not at all; an event is there, whole, or missing; a name is in the table or not, and its place is never lost.
 
 use polyproc_ipc::{BytesQueue, ErrorKind, EventName, Events, Fabric};
-use polyproc_testkit::step::{Case, Mark, Point, Table, kill_after};
+use polyproc_testkit::step::{Mark, Point, Table, kill_after, points};
 
 use crate::objects::begin;
 use crate::put::with_two;
-use crate::scene::{Scene, case, drain, finish, sampled, sweep};
+use crate::scene::{Scene, case, drain, finish, sweep};
 
 const NAME: &str = "ring of the victim";
 const CAPACITY: usize = 16;
@@ -68,12 +68,11 @@ fn exercise(ring: Events) {
 }
 
 fn create(table: &mut Table) {
-    for (operation, steps, setup) in [
-        ("create a named ring", 12_000, &with_two as &dyn Fn(&Fabric) -> BytesQueue),
-        ("create a named ring in a retired header", 6000, &with_a_retired_header),
-    ] {
+    for (operation, setup) in
+        [("create a named ring", &with_two as &dyn Fn(&Fabric) -> BytesQueue), ("create a named ring in a retired header", &with_a_retired_header)]
+    {
         table.run(
-            &case("event ring", operation, steps).must_see(&["not made", "made"]),
+            &case("event ring", operation).must_see(&["not made", "made"]),
             || Scene::new(setup),
             |Scene { fabric, .. }, mark| {
                 fabric.member().unwrap();
@@ -99,7 +98,7 @@ fn create(table: &mut Table) {
 
 fn destroy(table: &mut Table) {
     table.run(
-        &case("event ring", "destroy, and drop the last handle", 5000).must_see(&["there", "gone"]),
+        &case("event ring", "destroy, and drop the last handle").must_see(&["there", "gone"]),
         || Scene::new(&with_a_ring),
         |Scene { fabric, .. }, mark| {
             let ring = Events::open(fabric, NAME).unwrap();
@@ -132,7 +131,7 @@ fn record(table: &mut Table) {
         [("record", &with_a_ring as &dyn Fn(&Fabric) -> BytesQueue, 0..3_u32), ("record over an old event", &with_a_full_ring, 6..21)]
     {
         table.run(
-            &sampled(Case::new("event ring", operation), 150, 150).must_see(&["not recorded", "missing", "recorded"]),
+            &case("event ring", operation).must_see(&["not recorded", "missing", "recorded"]),
             || Scene::new(setup),
             |Scene { fabric, .. }, mark| {
                 let ring = Events::open(fabric, NAME).unwrap();
@@ -190,7 +189,7 @@ fn judge_names(scene: Scene, point: &Point) -> &'static str {
 
 fn intern(table: &mut Table) {
     table.run(
-        &case("event ring", "add a name", 1500).must_see(&["not there", "there"]),
+        &case("event ring", "add a name").must_see(&["not there", "there"]),
         || Scene::new(&with_a_ring),
         |Scene { fabric, .. }, mark| {
             let ring = Events::open(fabric, NAME).unwrap();
@@ -209,7 +208,7 @@ fn take_over(table: &mut Table) {
     // The last point at which the name is not there yet: the place is claimed by then.
     let mut before = None;
     table.run(
-        &case("event ring", "add a name in a dead one's place", 2500).must_see(&["not there", "there"]),
+        &case("event ring", "add a name in a dead one's place").must_see(&["not there", "there"]),
         || {
             let before = *before.get_or_insert_with(|| {
                 let is_there = |steps| {
@@ -218,12 +217,9 @@ fn take_over(table: &mut Table) {
                     sweep(&scene.fabric);
                     Events::open(&scene.fabric, NAME).unwrap().intern("another").unwrap().number() == 3
                 };
-                let (mut low, mut high) = (1, 20_000);
-                while low + 1 < high {
-                    let middle = u64::midpoint(low, high);
-                    if is_there(middle) { high = middle } else { low = middle }
-                }
-                low
+                let scene = Scene::new(&with_a_ring);
+                let points = points(2_000_000, |mark| add(&scene.fabric, mark));
+                points[points.partition_point(|&steps| !is_there(steps)) - 1]
             });
             let scene = Scene::new(&with_a_ring);
             kill_after(before, |mark| add(&scene.fabric, mark));
