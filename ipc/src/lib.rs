@@ -10,6 +10,7 @@
 //! - [`pipe()`], [`Listener`] and [`connect`]: messages between two sides, with descriptors inside them; [`wait()`] for several.
 //! - [`SharedMemory`] and [`ShareableList`]: named blocks outside any fabric, as other programs have them.
 //! - [`List`] and [`BytesList`]: Python's list, shared; every call is one step for everybody.
+//! - [`Events`]: the last events of many processes, read while they run or after they crashed.
 //! - [`Manager`]: one place that makes them all, as Python's does, without a server.
 //! - [`Ticket`]: how an object travels to another process.
 //!
@@ -44,6 +45,7 @@ pub mod channel;
 pub mod codec;
 mod dict;
 mod error;
+mod events;
 mod fabric;
 mod heap;
 mod list;
@@ -64,6 +66,7 @@ pub use bytemuck;
 pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Element, Elements, Integer, Locking, Struct, Value, ValueGuard};
 pub use dict::{BytesDict, BytesEntries, BytesSet, Dict, DictItems, DictKeys, DictValues, Namespace, Set, SetItems, SetOperand, Versioned};
 pub use error::{Error, ErrorKind, Result};
+pub use events::{EventName, EventRecord, Events, History};
 pub use fabric::{Backing, Fabric, FabricBuilder, FabricId, ObjectInfo, Report, Ticket};
 pub use list::{BytesIter, BytesList, Iter as ListIter, List, Slice};
 pub use manager::Manager;
@@ -72,7 +75,7 @@ pub use objects::Kind;
 pub use packed::Packed;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
 pub use poll::Pollable;
-pub use queue::{BytesQueue, DeadLetter, DeadReason, Lease, Loan, Message, Queue, QueueBuilder, Reclaimed, Unsent, Values};
+pub use queue::{BytesQueue, DeadLetter, DeadReason, Lease, LeaseInfo, Loan, Message, Queue, QueueBuilder, Reclaimed, Unsent, Values};
 pub use shm::{Member, Owner};
 pub use sync::{
     Acquired, Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockError, LockGuard, PendingWait, Permit, RLock, RLockGuard, RwLock,

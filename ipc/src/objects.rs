@@ -68,6 +68,8 @@ pub enum Kind {
     Set = 13,
     /// A namespace: a dict whose keys are names.
     Namespace = 14,
+    /// [`Events`](crate::Events).
+    Events = 15,
 }
 
 impl Kind {
@@ -75,7 +77,7 @@ impl Kind {
     const ALL: usize = 64;
 
     /// Every kind with the word by which sentences speak of it, in the order of the numbers.
-    const WORDS: [(Kind, &'static str); 14] = [
+    const WORDS: [(Kind, &'static str); 15] = [
         (Kind::Lock, "lock"),
         (Kind::Queue, "queue"),
         (Kind::RLock, "rlock"),
@@ -90,6 +92,7 @@ impl Kind {
         (Kind::List, "list"),
         (Kind::Set, "set"),
         (Kind::Namespace, "namespace"),
+        (Kind::Events, "event ring"),
     ];
 
     pub(crate) fn from_number(number: u64) -> Option<Kind> {

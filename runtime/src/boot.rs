@@ -16,7 +16,7 @@ use rustix::io::{Errno, FdFlags};
 use crate::spawn::{LIFE, MEMORY, VARIABLE};
 
 /// What a child is told in its environment: `1:<parent's pid>:process:<ticket>`, or
-/// `1:<parent's pid>:worker:<number>:<place>` and four tickets, with a fifth if the pool has a setup.
+/// `1:<parent's pid>:worker:<number>:<place>` and six tickets, of which the last two may be missing: `-`.
 pub(crate) struct Call {
     pub(crate) parent: u32,
     pub(crate) entry: Entry,
@@ -25,11 +25,12 @@ pub(crate) struct Call {
 }
 
 /// What a child does.
+#[expect(clippy::large_enum_variant, reason = "one is made for each child")]
 pub(crate) enum Entry {
     /// Run the one call in this queue, and put the outcome there.
     Process { mailbox: Ticket },
-    /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool, with this page of its desk.
-    Worker { number: u32, place: u32, tasks: Ticket, results: Ticket, page: Ticket, cancelled: Ticket, setup: Option<Ticket> },
+    /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool, with this page of its desk; and record events.
+    Worker { number: u32, place: u32, tasks: Ticket, results: Ticket, page: Ticket, cancelled: Ticket, setup: Option<Ticket>, events: Option<Ticket> },
 }
 
 impl Call {
@@ -48,11 +49,11 @@ impl Call {
                 let (number, place) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
                 let mut next = || ticket(fields.next());
                 let [tasks, results, page, cancelled] = [next()?, next()?, next()?, next()?];
-                let setup = match fields.next() {
-                    Some(field) => Some(ticket(Some(field))?),
-                    None => None,
+                let mut maybe = || match fields.next()? {
+                    "-" => Some(None),
+                    text => ticket(Some(text)).map(Some),
                 };
-                Entry::Worker { number, place, tasks, results, page, cancelled, setup }
+                Entry::Worker { number, place, tasks, results, page, cancelled, setup: maybe()?, events: maybe()? }
             }
             _ => return None,
         };
@@ -75,9 +76,12 @@ impl fmt::Display for Call {
         write!(f, "1:{}:", self.parent)?;
         match &self.entry {
             Entry::Process { mailbox } => write!(f, "process:{mailbox}"),
-            Entry::Worker { number, place, tasks, results, page, cancelled, setup } => {
+            Entry::Worker { number, place, tasks, results, page, cancelled, setup, events } => {
                 write!(f, "worker:{number}:{place}:{tasks}:{results}:{page}:{cancelled}")?;
-                setup.as_ref().map_or(Ok(()), |setup| write!(f, ":{setup}"))
+                [setup, events].into_iter().try_for_each(|ticket| match ticket {
+                    Some(ticket) => write!(f, ":{ticket}"),
+                    None => f.write_str(":-"),
+                })
             }
         }
     }
@@ -181,6 +185,9 @@ unsafe extern "C" fn main_program(info: *mut libc::dl_phdr_info, _size: usize, a
 fn child(call: Call) -> ! {
     // SAFETY: the program has not reached main, or is at its first line: no other thread reads the environment.
     unsafe { std::env::remove_var(VARIABLE) };
+    let log = std::env::var(crate::logging::VARIABLE).ok();
+    // SAFETY: as above.
+    unsafe { std::env::remove_var(crate::logging::VARIABLE) };
     if !call.parent_lives() {
         leave(1);
     }
@@ -196,6 +203,11 @@ fn child(call: Call) -> ! {
         ignore(libc::SIGINT);
     }
     take_own_name();
+    let name = match &call.entry {
+        Entry::Process { .. } => "Process".into(),
+        Entry::Worker { number, .. } => format!("Worker-{number}"),
+    };
+    crate::logging::inherit(log.as_deref(), name);
     let watch = std::thread::Builder::new().name("polyproc-life".into()).stack_size(64 << 10).spawn(move || end_with_parent(life));
     if let Err(error) = watch {
         give_up(&format!("no thread can be started: {error}"));
@@ -209,9 +221,9 @@ fn child(call: Call) -> ! {
     // The process ends with what the body leaves behind, so nothing broken can be seen.
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match call.entry {
         Entry::Process { mailbox } => crate::process::child(&mailbox),
-        Entry::Worker { number, place, tasks, results, page, cancelled, setup } => {
+        Entry::Worker { number, place, tasks, results, page, cancelled, setup, events } => {
             crate::worker::enter(place);
-            crate::pool::worker::run(&fabric, number, [&tasks, &results, &page, &cancelled], setup.as_ref())
+            crate::pool::worker::run(&fabric, number, [&tasks, &results, &page, &cancelled], setup.as_ref(), events.as_ref())
         }
     }));
     std::process::exit(code.unwrap_or(1));

@@ -44,7 +44,7 @@
 //! # What to know first
 //!
 //! - Linux only, for now.
-//! - Nothing of `main` has run in a child: no logger, no panic hook, no global state. Constructors have.
+//! - Nothing of `main` has run in a child: no logger (but `log_to_stderr` is inherited), no panic hook, no global state. Constructors have.
 //! - A task's name is a constant: a local variable beside it cannot have the same name.
 //! - A task's value travels as MessagePack. Large data is better put into the fabric, and passed by a handle.
 //! - In a program built with `panic = "abort"`, a panic of a task is the death of its process, by SIGABRT.
@@ -58,27 +58,35 @@ mod boot;
 mod child;
 mod current;
 mod error;
+mod logging;
 mod memory;
 mod panic;
 mod pool;
 mod process;
+pub mod progress;
 mod registry;
 mod spawn;
 mod task;
+pub mod trace;
 mod wire;
 pub mod worker;
 
 pub use boot::init;
 pub use current::{CurrentCall, cancelled, current_call};
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "log")]
+pub use logging::log_to_stderr;
 pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
 pub use pool::{
-    AsCompleted, AsyncResult, Calls, Imap, MemoryLimit, Options, Pool, PoolBuilder, Priority, Retry, WaitUntil, WorkerInfo, as_completed, wait_calls,
+    AsCompleted, AsyncResult, Calls, Imap, JobProgress, MemoryLimit, Options, Pool, PoolBuilder, Priority, Progress, Retry, WaitUntil, WorkerInfo,
+    WorkerProgress, as_completed, wait_calls,
 };
 pub use process::{Exit, Process, ProcessBuilder};
 pub use task::{Task, TaskFn};
+#[cfg(feature = "log")]
+pub use tracing::Level as LogLevel;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -18,6 +18,7 @@ use rustix::process::{Pid, PidfdFlags};
 
 use crate::boot::Call;
 use crate::error::{Error, ErrorKind, Result};
+use crate::logging;
 
 /// The variable that holds a child's [`Call`].
 pub(crate) const VARIABLE: &str = "POLYPROC_CHILD";
@@ -150,10 +151,12 @@ impl AsFd for Either<'_> {
 /// This process's environment, with the child's call in it, and what the call adds.
 fn environment(call: &Call) -> Vec<CString> {
     let entry = |name: &OsStr, value: &OsStr| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok();
-    let replaced = |name: &OsStr| name == VARIABLE || call.environment.iter().any(|(added, _)| name == added.as_str());
+    let ours = |name: &OsStr| name == VARIABLE || name == logging::VARIABLE;
+    let replaced = |name: &OsStr| ours(name) || call.environment.iter().any(|(added, _)| name == added.as_str());
     let kept = std::env::vars_os().filter(|(name, _)| !replaced(name)).filter_map(|(name, value)| entry(&name, &value));
     let added = call.environment.iter().filter_map(|(name, value)| entry(name.as_ref(), value.as_ref()));
-    kept.chain(added).chain(entry(VARIABLE.as_ref(), call.to_string().as_ref())).collect()
+    let log = logging::level().and_then(|level| entry(logging::VARIABLE.as_ref(), level.as_ref()));
+    kept.chain(added).chain(log).chain(entry(VARIABLE.as_ref(), call.to_string().as_ref())).collect()
 }
 
 fn posix_spawn(path: &CString, argument: &CString, environment: &[CString], memory: RawFd, life: RawFd) -> Result<Pid, Errno> {

@@ -139,6 +139,16 @@ pub(crate) fn lane(batch: &[u8]) -> usize {
     batch.get(1).copied().map_or(0, usize::from)
 }
 
+/// The task's name, from a batch's first bytes; of a longer name its beginning.
+pub(crate) fn task_of(head: &[u8]) -> Option<String> {
+    if head.first() != Some(&BATCH) {
+        return None;
+    }
+    let length = u16::from_le_bytes(head.get(2..4)?.try_into().ok()?);
+    let name = head.get(BATCH_HEAD..)?;
+    Some(lossy(&name[..name.len().min(length.into())]))
+}
+
 /// A batch being written.
 pub(crate) struct BatchBuilder {
     bytes: Vec<u8>,

@@ -36,7 +36,11 @@ const SUITES: &[Suite] = &[
         needs: &[&C],
         command: &["test", "--workspace", "--exclude", "polyproc-benches", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"],
     },
-    Suite { name: "doc tests", needs: &[&C], command: &["test", "--workspace", "--exclude", "polyproc-benches", "--doc", "--no-fail-fast"] },
+    Suite {
+        name: "doc tests",
+        needs: &[&C],
+        command: &["test", "--workspace", "--exclude", "polyproc-benches", "--features", "polyproc/progress", "--doc", "--no-fail-fast"],
+    },
 ];
 
 enum Outcome {

@@ -51,19 +51,22 @@ impl Cells {
     /// Makes an object of `count` cells, with a name or without. `kind` is [`Kind::Value`] (with one cell) or [`Kind::Array`]. Without `contents` all bytes are 0; with, they are exactly
     /// the cells' bytes. An object without a name goes with its last handle here, unless its ticket was made.
     pub fn create(fabric: &Fabric, kind: Kind, name: Option<&str>, cell: &CellType, count: usize, locking: Locking, contents: Option<&[u8]>) -> Result<Cells> {
+        check_kind(kind, count)?;
         Cells::make(fabric, kind, name.map_or(How::New, How::Create), cell, count, locking, contents)
     }
 
     /// Opens the object of this name, whatever its type.
     pub fn open(fabric: &Fabric, kind: Kind, name: &str) -> Result<Cells> {
         check_kind(kind, 1)?;
-        Cells::attach(Handle::get(fabric, kind, How::Open(name), SIZE, |_, _| Ok(()))?, kind)
+        Cells::open_as(fabric, kind, name)
     }
 
     /// Opens the object of this name, or makes it. [`ErrorKind::WrongType`] if it is there with another type or number of cells; its lock is as its maker chose.
     pub fn open_or_create(fabric: &Fabric, kind: Kind, name: &str, cell: &CellType, count: usize, locking: Locking, contents: Option<&[u8]>) -> Result<Cells> {
         let found = match Cells::open(fabric, kind, name) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Cells::make(fabric, kind, How::OpenOrCreate(name), cell, count, locking, contents)?,
+            Err(error) if error.kind() == ErrorKind::NotFound && check_kind(kind, count).is_ok() => {
+                Cells::make(fabric, kind, How::OpenOrCreate(name), cell, count, locking, contents)?
+            }
             other => other?,
         };
         found.expect(cell, Some(count))?;
@@ -74,7 +77,7 @@ impl Cells {
     pub fn from_ticket(ticket: &Ticket) -> Result<Cells> {
         let kind = ticket.kind().filter(|kind| matches!(kind, Kind::Value | Kind::Array));
         let kind = kind.ok_or_else(|| Error::new(ErrorKind::WrongType, "the ticket does not lead to a value or an array"))?;
-        Cells::attach(Handle::from_ticket(ticket, kind, SIZE)?, kind)
+        Cells::from_ticket_as(ticket, kind)
     }
 
     /// The same object through a handle whose operations take another lock; the object itself, and what others see of it, stays as it is.
@@ -181,6 +184,16 @@ impl Cells {
         ))
     }
 
+    /// Opens an object that is laid out as an array is, whatever its kind is called.
+    pub(crate) fn open_as(fabric: &Fabric, kind: Kind, name: &str) -> Result<Cells> {
+        Cells::attach(Handle::get(fabric, kind, How::Open(name), SIZE, |_, _| Ok(()))?, kind)
+    }
+
+    /// As [`Cells::open_as`], by its ticket.
+    pub(crate) fn from_ticket_as(ticket: &Ticket, kind: Kind) -> Result<Cells> {
+        Cells::attach(Handle::from_ticket(ticket, kind, SIZE)?, kind)
+    }
+
     pub(crate) fn attached(&self) -> &Attached {
         &self.inner
     }
@@ -218,8 +231,7 @@ impl Cells {
     ///
     /// Killed before `data`: the sweep frees the chunk, the directory's repair retires the header. Killed between both: the repair destroys the object, finds the chunk not HELD,
     /// clears `data`, and the sweep frees the chunk. Killed after: the repair gives it back.
-    fn make(fabric: &Fabric, kind: Kind, how: How<'_>, cell: &CellType, count: usize, locking: Locking, contents: Option<&[u8]>) -> Result<Cells> {
-        check_kind(kind, count)?;
+    pub(crate) fn make(fabric: &Fabric, kind: Kind, how: How<'_>, cell: &CellType, count: usize, locking: Locking, contents: Option<&[u8]>) -> Result<Cells> {
         let mode = locking.mode(fabric)?;
         let bytes = count.checked_mul(cell.size()).ok_or_else(|| Error::new(ErrorKind::TooLarge, format!("{count} cells of type {cell} are too many")))?;
         if !cell.is_sound() || contents.is_some_and(|contents| contents.len() != bytes) {

@@ -48,7 +48,8 @@ pub(crate) fn ops(kind: Kind) -> &'static Ops {
         Kind::Event => &sync::event::OPS,
         Kind::Barrier => &sync::barrier::OPS,
         Kind::RwLock => &sync::rwlock::OPS,
-        Kind::Value | Kind::Array => &cells::OPS,
+        // An event ring is an array with a meaning of its own.
+        Kind::Value | Kind::Array | Kind::Events => &cells::OPS,
         Kind::Dict | Kind::Set | Kind::Namespace => &dict::OPS,
         Kind::List => &list::OPS,
     }

@@ -8,6 +8,7 @@
 //! | `get` | the consumer side, leaving rings, its repair, the end of a queue |
 //! | `entry` | the ledger of what was taken and is not done with |
 //! | `lease`, `leased` | messages taken but not yet acknowledged: in the queue, and as their holder has them |
+//! | `holders` | who has what on lease, for people who look
 //! | `timed` | leases that run out, messages that come back later |
 //! | `dead` | dead letters, and how they go to another queue |
 //! | `joined` | who waits until all is done |
@@ -21,6 +22,7 @@ mod bytes;
 mod dead;
 mod entry;
 mod get;
+mod holders;
 mod joined;
 mod layout;
 mod lease;
@@ -44,6 +46,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use builder::QueueBuilder;
 pub use bytes::{BytesQueue, Unsent};
 pub use dead::{DeadLetter, DeadReason};
+pub use holders::LeaseInfo;
 pub use leased::{Lease, Reclaimed};
 pub(crate) use message::View;
 pub use message::{Loan, Message};

@@ -209,3 +209,27 @@ fn a_queue_for_reclaim_keeps_them_for_who_asks() {
         assert_eq!(whole(&fabric).private_chunks, 0);
     });
 }
+
+/// Who holds what is listed, with the first bytes of each message, wherever it is kept; and listing changes nothing.
+#[test]
+fn leases_are_listed() {
+    let fabric = small();
+    let queue = BytesQueue::new(&fabric, 0).unwrap();
+    fill(&queue, &[10, 5000, 100_000, 3]);
+    assert_eq!(queue.leases(8).unwrap(), []);
+    let held: Vec<Lease> = (0..3).map(|_| queue.get_lease().unwrap()).collect();
+    held[1].set_progress(77);
+    let mut listed = queue.leases(16).unwrap();
+    listed.sort_by_key(|lease| lease.head[0]);
+    let me = fabric.member().unwrap();
+    let expected: Vec<_> = [(0, vec![0; 10]), (77, vec![1; 16]), (0, vec![2; 16])].into_iter().map(|(progress, head)| (me, progress, 1, head)).collect();
+    let found: Vec<_> = listed.into_iter().map(|lease| (lease.holder, lease.progress, lease.deliveries, lease.head)).collect();
+    assert_eq!(found, expected);
+    assert!(queue.leases(0).unwrap().iter().all(|lease| lease.head.is_empty()));
+    held.into_iter().for_each(|lease| lease.ack().unwrap());
+    assert_eq!(queue.leases(8).unwrap(), []);
+    assert_eq!(drain(&queue), [3]);
+    queue.destroy().unwrap();
+    assert_eq!(kind(queue.leases(8)), ErrorKind::Gone);
+    whole(&fabric);
+}

@@ -12,6 +12,7 @@
 //! | `condition`, `barrier` | waiting for others |
 //! | `cells`, `views` | values and arrays; their cells in place, also after their end |
 //! | `named` | named blocks and the list in one, also with CPython |
+//! | `events` | event rings: against a model, with several writers, after crashes |
 //! | `list` | lists |
 //! | `dict`, `dict_model`, `dict_storm` | dicts, sets, namespaces; against a model; between processes that are killed |
 //! | `list`, `list_model` | lists; lists against a model |
@@ -38,6 +39,7 @@ mod dict;
 mod dict_model;
 mod dict_storm;
 mod elsewhere;
+mod events;
 mod fabric;
 mod fork;
 mod golden;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, thread};
 
-use polyproc_ipc::{BytesDict, BytesList, BytesQueue, Fabric, Lease, List, Loan, Lock, Message, Owner, Packed, Queue, Slice, Ticket};
+use polyproc_ipc::{BytesDict, BytesList, BytesQueue, Events, Fabric, Lease, List, Loan, Lock, Message, Owner, Packed, Queue, Slice, Ticket};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::temp::TempDir;
 
@@ -145,6 +145,7 @@ struct World {
     held: Lock,
     short: BytesList,
     long: List<u32>,
+    events: Events,
     dead: Vec<Owner>,
     ticket: Ticket,
 }
@@ -200,6 +201,8 @@ fn build(dice: &mut Dice) -> World {
     let typed = Queue::create(&fabric, "typed", 0).unwrap();
     typed.put_many(&[(1, "one".to_owned()), (2, "two".to_owned())]).unwrap();
     let ticket = rings.ticket();
+    let events = Events::create(&fabric, "events", 16).unwrap();
+    (0..20 + dice.below(20)).for_each(|i| events.record(i as u8, events.intern(&format!("name {}", i % 6)).unwrap(), i as u32, i).unwrap());
     let (dict, space) = (BytesDict::create(&fabric, "dict").unwrap(), BytesDict::with_shards(&fabric, None, 1).unwrap());
     for i in 0..60 + dice.below(60) {
         dict.set(&[i as u8, 1], &vec![i as u8; dice.below(300) as usize]).unwrap();
@@ -208,7 +211,7 @@ fn build(dice: &mut Dice) -> World {
     dict.increment(b"number", 1).unwrap();
     (0..20).for_each(|i| drop(dict.take(&[i, 1]).unwrap()));
     dict.set(b"large", &vec![5; 70_000]).unwrap();
-    World { fabric, rings, chunks, bounded, leased, kept, rich, typed, dict, space, leases, messages, loans, free, held, short, long, dead, ticket }
+    World { fabric, rings, chunks, bounded, leased, kept, rich, typed, dict, space, leases, messages, loans, free, held, short, long, events, dead, ticket }
 }
 
 /// A forked child that holds something of everything when it ends.
@@ -371,6 +374,11 @@ const ACTS: &[Act] = &[
     }),
     ("list, order", |w| drop((w.short.reverse(), w.long.reverse(), w.long.sort(), w.long.wait_changed(0, Some(MOMENT))))),
     ("list, end", |w| drop((w.short.clear(), w.long.destroy(), BytesList::new(&w.fabric).and_then(|l| l.append(b"new"))))),
+    ("events", |w| {
+        drop((w.events.read().map(|h| assert!(h.events.len() <= 16)), w.events.intern("name 3"), w.events.read_from(7)));
+        (0..20).for_each(|i| drop((w.events.record(1, polyproc_ipc::EventName::OTHER, 2, 3), w.events.intern(&format!("new {i}")))));
+        drop((w.events.read(), Events::open(&w.fabric, "events").and_then(|e| e.read()), Events::new(&w.fabric, 100).and_then(|e| e.destroy())));
+    }),
     ("create", |w| drop((BytesQueue::create(&w.fabric, "new", 3), Lock::create(&w.fabric, "new lock"), Lock::create(&w.fabric, "rings")))),
     ("new", |w| drop((BytesQueue::new(&w.fabric, 0).and_then(|q| q.put(b"x")), Lock::new(&w.fabric)))),
     ("open", |w| {

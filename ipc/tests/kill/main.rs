@@ -15,6 +15,7 @@
 //! | `members` | join, leave, sweep |
 //! | `objects` | making and destroying |
 //! | `cells` | values and arrays: made, destroyed, opened, left, changed; a cell of a shareable list |
+//! | `events` | event rings: made, destroyed, recorded into, names added |
 //! | `list` | whatever changes a list |
 //! | `repair` | two deaths: the second while it repairs what the first left |
 //!
@@ -25,6 +26,7 @@ mod barrier;
 mod cells;
 mod condition;
 mod dict;
+mod events;
 mod get;
 mod heap;
 mod joined;
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     members::run(&mut table);
     objects::run(&mut table);
     cells::run(&mut table);
+    events::run(&mut table);
     list::run(&mut table);
     repair::run(&mut table);
     before.assert_same();

@@ -8,6 +8,7 @@ use polyproc_ipc::Fabric;
 use rustix::thread::CpuSet;
 
 use super::elastic::Bounds;
+use super::journal::Keep;
 use super::limits::MemoryLimit;
 use super::options::Options;
 use super::setup::Setup;
@@ -58,6 +59,7 @@ pub struct PoolBuilder {
     restarts: Option<(usize, Duration)>,
     pin: Pin,
     threads: Option<usize>,
+    events: Keep,
 }
 
 /// On which processors workers run.
@@ -96,6 +98,8 @@ pub(super) struct Settings {
     pub(super) cpus: Vec<CpuSet>,
     /// Variables that are set in workers.
     pub(super) environment: Vec<(String, String)>,
+    /// Which events are kept.
+    pub(super) events: Keep,
 }
 
 impl PoolBuilder {
@@ -226,6 +230,20 @@ impl PoolBuilder {
         self
     }
 
+    /// How many of the last events (starts and ends of workers, begins and ends of calls) the pool keeps, for [`Pool::trace`] and [`Pool::progress`]: 16 to 2^24, rounded up to a power of two, of
+    /// 32 bytes each in the fabric; 0: none, and no call pays for them. Without it: 2,048, if the fabric has room for them. They go with the pool.
+    pub fn events(mut self, count: usize) -> PoolBuilder {
+        self.events = Keep::Last(count);
+        self
+    }
+
+    /// As [`events`](PoolBuilder::events), in an [`Events`](crate::Events) ring of this name, which stays when the pool is gone, and can be read by any process that has the fabric open, also
+    /// after a crash: see [`trace::write`](crate::trace::write). If there is a ring of this name already, it is used.
+    pub fn events_named(mut self, name: impl Into<String>, count: usize) -> PoolBuilder {
+        self.events = Keep::Named(name.into(), count);
+        self
+    }
+
     /// Starts the workers, and returns without waiting until they are up.
     ///
     /// # Errors
@@ -240,7 +258,7 @@ impl PoolBuilder {
         let mut live = Vec::with_capacity(shared.settings.bounds.least);
         let mut failed = None;
         for place in 0..shared.settings.bounds.least {
-            match shared.start_worker(place as u32) {
+            match shared.start_worker(place as u32, false) {
                 Ok(worker) => live.push(worker),
                 Err(error) => {
                     failed = Some(error);
@@ -318,6 +336,7 @@ impl PoolBuilder {
             cpus,
             environment,
             options: self.options,
+            events: self.events.clone(),
             max_pending: self.max_pending.unwrap_or(MAX_PENDING),
         })
     }

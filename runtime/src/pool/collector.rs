@@ -15,6 +15,7 @@ use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::warden::{AGAIN, Deed};
 use super::worker::{LEFT, damaged};
 use crate::error::{CallId, Error, ErrorKind, Failure};
+use crate::logging::TARGET;
 use crate::wire::{self, Batch, BatchBuilder, Record, Terms};
 
 /// Records taken at once.
@@ -51,11 +52,11 @@ impl Collector<'_> {
     fn handle(&mut self, message: Message) {
         match Record::parse(&message) {
             Ok(Record::Done { job, index, owner, at }) => {
-                self.credit(owner);
+                self.credit(owner, true);
                 self.settle(job, index, Ok(Payload { message, at }));
             }
             Ok(Record::Failed { job, index, owner, attempt, failure, arguments }) => {
-                self.credit(owner);
+                self.credit(owner, false);
                 let call = CallId { number: index, attempt };
                 let batch = self.again(job, call, &failure, &arguments);
                 self.fail(job, call, Error::failed(failure, call), true, batch);
@@ -75,7 +76,11 @@ impl Collector<'_> {
 
     fn settle(&mut self, id: u64, index: u64, outcome: Outcome) {
         // A job may be gone: its submission failed half-way, or the pool was stopped.
+        let (shared, good) = (self.shared, outcome.is_ok());
         let Some(job) = self.job(id) else { return };
+        if good {
+            shared.done.fetch_add(1, Ordering::Relaxed);
+        }
         let settled = job.settle(index, outcome);
         if settled.over || settled.complete {
             let job = job.clone();
@@ -136,10 +141,11 @@ impl Collector<'_> {
         }
     }
 
-    fn credit(&mut self, owner: u64) {
+    fn credit(&mut self, owner: u64, good: bool) {
         self.restarts.worked();
         if let Some((_, worker)) = self.known.iter().find(|(known, _)| *known == owner) {
             worker.finished.fetch_add(1, Ordering::Relaxed);
+            worker.failed.fetch_add(u64::from(!good), Ordering::Relaxed);
         }
     }
 
@@ -173,11 +179,14 @@ impl Collector<'_> {
                 self.fail(batch.job, call, error, by_error, batch.single(running, batch.terms.again()));
             }
             if let Some(tail) = batch.tail(progress) {
+                tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - progress, "calls of a dead worker are submitted again");
                 self.submit_again(batch.job, tail);
             }
         }
         self.shared.bury(&worker);
         if let Some(error) = self.restarts.died(&worker, death, doing) {
+            self.shared.journal.gave_up();
+            tracing::error!(target: TARGET, "{error}");
             self.shared.stop(&error);
         }
         // What the supervisor counts has changed.

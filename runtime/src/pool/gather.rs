@@ -245,6 +245,14 @@ impl Job for Gather {
         self.look(state)
     }
 
+    fn counts(&self) -> (u64, u64) {
+        let state = self.lock();
+        match self.done.get() {
+            Some(done) => (done.len() as u64, 0),
+            None => (state.slots.len() as u64, state.open as u64),
+        }
+    }
+
     fn announce(&self) {
         let (callbacks, wakers) = {
             let mut state = self.lock();

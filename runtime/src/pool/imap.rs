@@ -68,6 +68,8 @@ struct State {
     /// Outcomes in the order of their arrival, if that is the order asked for.
     ready: VecDeque<Outcome>,
     left: usize,
+    /// Calls that were ever added.
+    submitted: u64,
     growing: bool,
     /// Why no more input may be taken.
     cut: Option<Error>,
@@ -86,7 +88,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
         let chunk = options.chunk.or(shared.settings.chunk).unwrap_or(1);
         let window = options.window.unwrap_or_else(|| chunk.saturating_mul(4).saturating_mul(shared.settings.bounds.most));
         let chunk = chunk.min(window);
-        let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, growing: true, cut: None, waiting: false };
+        let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, submitted: 0, growing: true, cut: None, waiting: false };
         let job = Arc::new(Stream { options, state: Mutex::new(state), changed: Condvar::new() });
         let id = shared.enter(job.clone(), Room::Ignore)?;
         Ok(Imap { shared: shared.clone(), job, id, task, input: Some(input), next: 0, chunk, window, result: PhantomData })
@@ -132,6 +134,18 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
 }
 
 impl<I: Iterator, R> Imap<I, R> {
+    /// Calls that were submitted, and how many of them are not over.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        self.job.counts()
+    }
+
+    /// How many results are still to be taken, if the input says how much there is of it.
+    #[cfg(feature = "progress")]
+    pub(crate) fn expected(&self) -> Option<u64> {
+        let (least, most) = self.input.as_ref().map_or((0, Some(0)), Iterator::size_hint);
+        most.filter(|most| *most == least).map(|most| (most + self.job.under_way()) as u64)
+    }
+
     /// Takes no more input; the job leaves the table with its last call.
     fn end(&mut self) {
         if self.job.grown() {
@@ -192,6 +206,7 @@ impl Stream {
     /// Adds `count` calls, and behind them one that failed already.
     fn extend(&self, count: u32, refused: Option<&Error>) {
         let mut state = self.lock();
+        state.submitted += u64::from(count) + u64::from(refused.is_some());
         match state.cut.clone() {
             // Stopped meanwhile: nothing settles these any more.
             Some(error) if !state.growing => (0..count).for_each(|_| state.refuse(&error)),
@@ -327,6 +342,11 @@ impl Job for Stream {
         (state.left, state.growing, state.cut) = (0, false, Some(error.clone()));
         self.wake(state);
         true
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.submitted, state.left as u64)
     }
 
     fn cut(&self) -> Settled {

@@ -14,9 +14,11 @@ mod gather;
 mod handle;
 mod hooks;
 mod imap;
+mod journal;
 mod limits;
 mod many;
 mod options;
+mod progress;
 mod restarts;
 mod setup;
 mod supervisor;
@@ -43,6 +45,7 @@ pub use imap::Imap;
 pub use limits::MemoryLimit;
 pub use many::{AsCompleted, WaitUntil, as_completed, wait_calls};
 pub use options::{Options, Priority, Retry};
+pub use progress::{JobProgress, Progress, WorkerProgress};
 use table::{Phase, Shared};
 
 /// Worker processes that run tasks.
@@ -291,6 +294,33 @@ impl Pool {
         Ok(())
     }
 
+    /// The ring of the pool's last events, unless it was made [without](PoolBuilder::events). What they mean is in [`trace`](crate::trace).
+    pub fn events(&self) -> Option<&polyproc_ipc::Events> {
+        self.shared.journal.events()
+    }
+
+    /// Writes what the pool and its workers did until now, as far as its [events](PoolBuilder::events) are still there, to a file that <https://ui.perfetto.dev> and `chrome://tracing` show.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` if the pool keeps no events; and as [`trace::write`](crate::trace::write).
+    ///
+    /// ```
+    /// # use polyproc::{Pool, task};
+    /// # #[task]
+    /// # fn square(n: u64) -> u64 { n * n }
+    /// let pool = Pool::builder().workers(2).events(10_000).build()?;
+    /// pool.map(square, 0..1000)?;
+    /// # let path = std::env::temp_dir().join(format!("polyproc-pool-trace-{}.json", std::process::id()));
+    /// pool.trace(&path)?;
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), polyproc::Error>(())
+    /// ```
+    pub fn trace(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
+        let events = self.events().ok_or_else(|| Error::argument("this pool keeps no events: make it with `events`, or in a fabric with room for them"))?;
+        crate::trace::write(events, path)
+    }
+
     /// Takes no more jobs. What was submitted runs to its end; an [`Imap`] that was begun goes on. Then the workers leave.
     pub fn close(&self) {
         if self.shared.at_home() {
@@ -342,6 +372,7 @@ impl Drop for Pool {
         if !table::is_collector(&self.shared) {
             self.wait_for_threads();
         }
+        self.shared.journal.end();
     }
 }
 

@@ -20,7 +20,8 @@ use super::limits::Watch;
 use super::table::{Phase, Shared, Worker};
 use super::{collector, restarts};
 use crate::child::End;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Death, Error, ErrorKind};
+use crate::logging::TARGET;
 use crate::wire;
 
 /// How often starting a worker may fail in a row while there is no other.
@@ -39,7 +40,7 @@ pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
     }
     let size = Size::new(shared.settings.bounds, Instant::now());
     let watch = Watch::new(shared.settings.memory);
-    let mut supervisor = Supervisor { shared, live, notes: VecDeque::new(), failed_starts: 0, size, watch, unsent: false };
+    let mut supervisor = Supervisor { shared, live, notes: VecDeque::new(), failed_starts: 0, gone: 0, size, watch, unsent: false };
     while supervisor.step() {}
     // Nothing is put any more: the collector drains the queue, and ends.
     let _ = shared.results.close();
@@ -47,6 +48,8 @@ pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
         let _ = collector.join();
     }
     clear_away(shared);
+    shared.reports.end();
+    tracing::info!(target: TARGET, "pool is over");
 }
 
 /// Ends what still runs, and gives the pool's memory back.
@@ -71,6 +74,8 @@ struct Supervisor<'a> {
     /// Deaths for which the results queue had no memory yet: worker and code.
     notes: VecDeque<(u32, i32)>,
     failed_starts: u32,
+    /// Workers that are gone and have no successor yet.
+    gone: usize,
     size: Size,
     watch: Watch,
     /// A leave note for which the tasks queue had no memory yet.
@@ -122,16 +127,21 @@ impl Supervisor<'_> {
     /// Starts workers until there are as many as there should be. A death is noted before its successor starts.
     fn fill_up(&mut self) {
         while self.notes.is_empty() && self.present() < self.size.target() {
-            match self.shared.start_worker(self.free_place()) {
+            match self.shared.start_worker(self.free_place(), self.gone > 0) {
                 Ok(worker) => {
                     self.live.push(worker);
+                    self.gone = self.gone.saturating_sub(1);
                     self.failed_starts = 0;
                 }
                 Err(error) => {
                     self.failed_starts += 1;
+                    tracing::warn!(target: TARGET, attempt = self.failed_starts, "a worker cannot be started: {error}");
                     // With fewer workers than it should have, the pool works all the same.
                     if self.failed_starts >= ATTEMPTS && self.live.is_empty() {
-                        self.shared.stop(&restarts::cannot_start(&error));
+                        let given_up = restarts::cannot_start(&error);
+                        self.shared.journal.gave_up();
+                        tracing::error!(target: TARGET, "{given_up}");
+                        self.shared.stop(&given_up);
                     }
                     return;
                 }
@@ -195,7 +205,10 @@ impl Supervisor<'_> {
         // One that fails is repeated by the next member that needs it.
         let _ = self.shared.fabric.sweep();
         self.watch.judge(&dead);
+        self.gone += dead.len();
         for (worker, code) in dead {
+            self.shared.journal.gone(worker.child.pid(), code);
+            tell(&worker, code, &self.shared.phase());
             match self.shared.phase() {
                 Phase::Open | Phase::Closed => self.notes.push_back((worker.number, code)),
                 // Nothing is left that it could have held.
@@ -214,5 +227,16 @@ impl Supervisor<'_> {
                 Err(error) => return self.shared.stop(&error.into()),
             }
         }
+    }
+}
+
+/// Logs the end of a worker: as a warning, unless it was meant.
+fn tell(worker: &Worker, code: i32, phase: &Phase) {
+    let (number, pid) = (worker.number, worker.child.pid());
+    let how = Death::new(pid, code);
+    match phase {
+        Phase::Drained if code == 0 => tracing::info!(target: TARGET, worker = number, pid, "worker left"),
+        Phase::Stopped(_) => tracing::info!(target: TARGET, worker = number, pid, "worker ended with its pool"),
+        _ => tracing::warn!(target: TARGET, worker = number, pid, "worker {how}"),
     }
 }

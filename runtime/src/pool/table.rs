@@ -13,12 +13,15 @@ use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner};
 use super::builder::Settings;
 use super::cpus::Pinned;
 use super::desk::{Board, Page, Seen};
+use super::journal::Journal;
 use super::limits::Facts;
 use super::options::{LANES, Options};
+use super::progress::Reports;
 use super::warden::Warden;
 use crate::boot::{Call, Entry};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
+use crate::logging::TARGET;
 use crate::wire;
 
 /// What a call came to: its encoded value, or why there is none.
@@ -71,6 +74,8 @@ pub(super) trait Job: Send + Sync {
     }
     /// Called once, when every call has its outcome.
     fn announce(&self) {}
+    /// How many calls it has, and how many of them are not over.
+    fn counts(&self) -> (u64, u64);
 }
 
 /// What happens to a job that finds as many unfinished ones as there may be.
@@ -102,6 +107,8 @@ struct Table {
     jobs: HashMap<u64, Arc<dyn Job>>,
     /// How many threads wait for room.
     waiting: usize,
+    /// Calls of jobs that left.
+    departed: u64,
 }
 
 /// One worker process.
@@ -118,6 +125,8 @@ pub(super) struct Worker {
     pub(super) owner: AtomicU64,
     pub(super) finished: AtomicU64,
     pub(super) facts: Facts,
+    /// Of those, how many failed.
+    pub(super) failed: AtomicU64,
 }
 
 impl Worker {
@@ -157,6 +166,10 @@ pub(super) struct Shared {
     resize: AtomicUsize,
     /// The supervisor sleeps until somebody rings.
     dozing: AtomicBool,
+    pub(super) journal: Journal,
+    pub(super) reports: Reports,
+    /// Calls that returned a value.
+    pub(super) done: AtomicU64,
     table: Mutex<Table>,
     /// Rung when a job leaves while somebody waits for room.
     room: Condvar,
@@ -171,8 +184,10 @@ impl Shared {
         // A dead worker's lease waits for the collector, and is not handed to the next worker: its first call may be what killed.
         let tasks = BytesQueue::builder().lanes(LANES).keep_dead_leases().new_in(&fabric)?;
         let results = BytesQueue::new(&fabric, 0).inspect_err(|_| drop(tasks.destroy()))?;
-        let board = Board::new(&fabric).inspect_err(|_| drop((tasks.destroy(), results.destroy())))?;
-        let setup = settings.setup.share(&fabric).inspect_err(|_| drop((tasks.destroy(), results.destroy())))?;
+        let no_queues = || drop((tasks.destroy(), results.destroy()));
+        let board = Board::new(&fabric).inspect_err(|_| no_queues())?;
+        let setup = settings.setup.share(&fabric).inspect_err(|_| no_queues())?;
+        let journal = Journal::new(&fabric, &settings.events).inspect_err(|_| no_queues())?;
         Ok(Shared {
             fabric,
             tasks,
@@ -189,7 +204,10 @@ impl Shared {
             exits: Mutex::default(),
             resize: AtomicUsize::new(0),
             dozing: AtomicBool::new(false),
-            table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new(), waiting: 0 }),
+            journal,
+            reports: Reports::default(),
+            done: AtomicU64::new(0),
+            table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new(), waiting: 0, departed: 0 }),
             room: Condvar::new(),
             started: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
@@ -246,6 +264,7 @@ impl Shared {
     pub(super) fn leave(&self, id: u64) {
         let mut table = self.lock();
         let job = table.jobs.remove(&id);
+        table.departed += job.as_ref().map_or(0, |job| job.counts().0);
         if table.waiting > 0 {
             self.room.notify_one();
         }
@@ -364,9 +383,12 @@ impl Shared {
                 return;
             }
             table.phase = Phase::Stopped(error.clone());
-            std::mem::take(&mut table.jobs)
+            let jobs = std::mem::take(&mut table.jobs);
+            table.departed += jobs.values().map(|job| job.counts().0).sum::<u64>();
+            jobs
         };
         self.room.notify_all();
+        tracing::info!(target: TARGET, "pool stopped: {error}");
         self.ring();
         for job in jobs.values() {
             if job.fail(error) {
@@ -389,14 +411,15 @@ impl Shared {
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 
-    pub(super) fn start_worker(&self, place: u32) -> Result<Arc<Worker>> {
+    /// Starts a worker; `again`: in the place of one that is gone.
+    pub(super) fn start_worker(&self, place: u32, again: bool) -> Result<Arc<Worker>> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) as u32;
         // The successor of a dead worker must not depend on there being memory.
         let spare = self.pages.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let page = spare.map_or_else(|| Page::new(&self.fabric), Page::pass_on)?;
         let (tasks, results, cancelled) = (self.tasks.lend(), self.results.lend(), self.board.lend());
         let setup = self.setup.as_ref().map(Array::lend);
-        let entry = Entry::Worker { number, place, tasks, results, page: page.lend(), cancelled, setup };
+        let entry = Entry::Worker { number, place, tasks, results, page: page.lend(), cancelled, setup, events: self.journal.lend() };
         let call = Call { environment: self.settings.environment.clone(), ..Call::new(entry) };
         self.board.introduce(page, |page| {
             // Entered under the lock, so that the collector finds a worker that announces itself at once.
@@ -404,9 +427,13 @@ impl Shared {
             let pinned = Pinned::to(&self.settings.cpus, place).inspect_err(|_| self.keep_page(page.clone()))?;
             let child = Child::start_call(self.settings.program.as_deref(), &call, &self.fabric).inspect_err(|_| self.keep_page(page.clone()))?;
             drop(pinned);
-            let (owner, finished, buried) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-            let worker = Arc::new(Worker { number, place, child, page, buried, owner, finished, facts: Facts::default() });
+            let (owner, [finished, failed], buried) = (AtomicU64::new(0), [AtomicU64::new(0), AtomicU64::new(0)], AtomicBool::new(false));
+            let worker = Arc::new(Worker { number, place, child, page, buried, owner, finished, failed, facts: Facts::default() });
             workers.push(worker.clone());
+            drop(workers);
+            let pid = worker.child.pid();
+            self.journal.started(pid, number, again);
+            tracing::info!(target: TARGET, worker = number, pid, again, "worker started");
             Ok(worker)
         })
     }
@@ -427,6 +454,18 @@ impl Shared {
         let at = workers.iter().position(|worker| worker.number == number)?;
         self.leaves.fetch_sub(leaves, Ordering::AcqRel);
         Some(workers.swap_remove(at))
+    }
+
+    /// Calls that were ever submitted, that are not over, and that returned a value.
+    pub(super) fn counts(&self) -> (u64, u64, u64) {
+        let table = self.lock();
+        let (mut submitted, mut left) = (table.departed, 0);
+        for job in table.jobs.values() {
+            let counts = job.counts();
+            submitted += counts.0;
+            left += counts.1.min(counts.0);
+        }
+        (submitted, left, self.done.load(Ordering::Relaxed))
     }
 
     fn drain_if_done(&self, mut table: MutexGuard<'_, Table>) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Ticket};
 
 use super::desk::{self, Desk};
+use super::journal::Calls;
 use super::setup::Setup;
 use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::memory::Gauge;
@@ -25,8 +26,8 @@ const FULL: Duration = Duration::from_millis(5);
 pub(super) const LEFT: u64 = 1 << 32;
 
 /// Works until the pool is closed, or wants this worker no more. The answer is the exit code.
-pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4], setup: Option<&Ticket>) -> i32 {
-    match serve(fabric, number, tickets, setup) {
+pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4], setup: Option<&Ticket>, events: Option<&Ticket>) -> i32 {
+    match serve(fabric, number, tickets, setup, events) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("polyproc: worker {number} (pid {}) ends: {error}", std::process::id());
@@ -35,7 +36,7 @@ pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4], setup: Op
     }
 }
 
-fn serve(fabric: &Fabric, number: u32, [tasks, results, page, cancelled]: [&Ticket; 4], setup: Option<&Ticket>) -> Result<i32> {
+fn serve(fabric: &Fabric, number: u32, [tasks, results, page, cancelled]: [&Ticket; 4], setup: Option<&Ticket>, events: Option<&Ticket>) -> Result<i32> {
     let tasks = BytesQueue::from_ticket(tasks)?;
     let results = BytesQueue::from_ticket(results)?;
     let desk = Desk::new(page, cancelled)?;
@@ -50,7 +51,8 @@ fn serve(fabric: &Fabric, number: u32, [tasks, results, page, cancelled]: [&Tick
     // Before the first lease: the pool must know whose leases to ask for.
     put(&results, &wire::hello(number, owner))?;
     let gauge = setup.soft_memory.map(Gauge::new);
-    let mut worker = Worker { results, desk, owner, record: Vec::new(), known: None, left: setup.most_calls, gauge };
+    let mut worker = Worker { results, desk, owner, record: Vec::new(), known: None, left: setup.most_calls, gauge, calls: Calls::new(events) };
+    tracing::debug!(target: crate::logging::TARGET, "takes calls");
     loop {
         let lease = match tasks.get_lease() {
             Ok(lease) => lease,
@@ -113,6 +115,7 @@ struct Worker {
     left: Option<u64>,
     /// Watches for the soft memory limit.
     gauge: Option<Gauge>,
+    calls: Calls,
 }
 
 impl Worker {
@@ -123,6 +126,7 @@ impl Worker {
         if let (Ok(_), Some((name, _))) = (&task, &self.known) {
             current::prepare(name, batch.first, &batch.terms, self.desk.page());
         }
+        self.calls.enter(batch.name);
         let mut started = desk::now();
         let mut announced = started;
         for (i, arguments) in batch.items().enumerate() {
@@ -130,6 +134,7 @@ impl Worker {
             // 0: nothing has begun; i + 1: call i has. Before the desk: who is condemned there, the lease names.
             progress(i as u64 + 1);
             let serial = self.desk.begin(started)?;
+            self.calls.begin(batch.job, index);
             wire::done(&mut self.record, batch.job, index, self.owner);
             let answer = match &task {
                 _ if self.desk.must_skip(batch.job)? => Err(Failure::new(ErrorKind::Cancelled, batch.name, "")),
@@ -137,6 +142,7 @@ impl Worker {
                 Err(failure) => Err(failure.clone()),
             };
             let failure = answer.err();
+            self.calls.end(failure.is_none());
             if let Some(failure) = &failure {
                 let may_come_again = batch.terms.bring_back && failure.number == ErrorKind::Panicked.number();
                 let back = if may_come_again { arguments } else { &[] };

@@ -68,7 +68,8 @@ fn killing_a_worker_ends_the_pool_inside_of_it() {
             assert_eq!((error.kind(), error.pid()), (ErrorKind::WorkerDied, Some(outer)));
             until(|| !inner.iter().any(|&pid| runs(pid)));
             drop(running);
-            until(|| look() == before);
+            // A successor that starts before its predecessor is buried has a page of its own, which the next one gets.
+            until(|| look().0 <= before.0 + 1);
         }
         assert_eq!(pool.apply(square, (3,)).unwrap(), 9);
     });
