@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use polyproc_ipc::{Block, BytesQueue, ErrorKind, Fabric, Lock, Queue, Ticket, codec};
+use polyproc_ipc::{Block, BytesQueue, ErrorKind, Events, Fabric, Lock, Queue, Ticket, codec};
 use polyproc_testkit::temp::TempDir;
 use polyproc_testkit::watchdog::watchdog;
 use serde::{Deserialize, Serialize, Serializer};
@@ -208,6 +208,42 @@ fn ring_records() {
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..][..2], 16).unwrap()).collect()
 }
+
+/// An event ring: its geometry, a name, and events with their seals, which every language must compute alike.
+#[test]
+fn event_rings() {
+    let fabric = capped(8 << 20);
+    let ring = Events::create(&fabric, "events", 16).unwrap();
+    let name = ring.intern("a task").unwrap();
+    (0..2).for_each(|i| ring.record_at(1_000_000_007 + i, 3, name, 4711, 5 << 32 | 6).unwrap());
+    let file = reopened(&fabric);
+    let object = u64::from_le_bytes(unhex(&ring.ticket().to_string())[24..32].try_into().unwrap());
+    assert_eq!((word(&file, object + 8), word(&file, object + 192), word(&file, object + 208)), (15, u64::from(b'Q'), 336), "kind, type and number of cells");
+    let data = word(&file, object + 216);
+    let found: Vec<(u64, u64)> = words(&file, data..data + 336 * 8).into_iter().map(|(at, word)| (at - data, word)).collect();
+    let about = 3 << 56 | 1 << 32 | 4711;
+    let first = 128 + 16 * 128;
+    assert_eq!(
+        found,
+        [
+            (0, 16),
+            (8, 16),
+            (64, 2),
+            (128, 1 << 30 | 6),
+            (136, u64::from_le_bytes(*b"a task\0\0")),
+            (first, SEALS[0]),
+            (first + 8, 1_000_000_007),
+            (first + 16, about),
+            (first + 24, 5 << 32 | 6),
+            (first + 32, SEALS[1]),
+            (first + 40, 1_000_000_008),
+            (first + 48, about),
+            (first + 56, 5 << 32 | 6),
+        ]
+    );
+}
+
+const SEALS: [u64; 2] = [0xf135d8c0, 0x1b4df6707];
 
 fn golden_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/segment-1.txt")
