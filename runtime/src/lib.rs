@@ -61,7 +61,7 @@ mod panic;
 mod pool;
 mod process;
 mod registry;
-mod spawn;
+mod start;
 mod task;
 mod wire;
 
@@ -71,7 +71,9 @@ pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
 pub use pool::{AsyncResult, Imap, Pool, PoolBuilder, WorkerInfo};
-pub use process::{Exit, Process, ProcessBuilder};
+pub use process::{CommandBuilder, CurrentProcess, Exit, ParentProcess, Process, ProcessBuilder, active_children, current, parent};
+pub use start::server::{fork_server_pid, set_fork_server_preload};
+pub use start::{StartMethod, Stdio, set_start_method, start_method};
 pub use task::{Task, TaskFn};
 
 #[cfg(doctest)]

@@ -106,7 +106,7 @@ impl Shared {
             results,
             settings,
             bell,
-            forks: crate::spawn::fork_generation(),
+            forks: crate::start::fork_generation(),
             workers: Mutex::default(),
             table: Mutex::new(Table { phase: Phase::Open, jobs: HashMap::new() }),
             started: AtomicU64::new(0),
@@ -116,7 +116,7 @@ impl Shared {
 
     /// Whether this is the process that made the pool, and no fork of it.
     pub(super) fn at_home(&self) -> bool {
-        self.forks == crate::spawn::fork_generation()
+        self.forks == crate::start::fork_generation()
     }
 
     pub(super) fn phase(&self) -> Phase {

@@ -1,10 +1,15 @@
 //! Processes and pools, started for real. One program: its children are this test program again.
 
 mod bad_input;
+mod command;
 mod death;
+mod family;
 mod last;
+mod limits;
+mod orphans;
 mod pool;
 mod process;
+mod start;
 
 use std::time::Duration;
 
