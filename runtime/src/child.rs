@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, wai
 use crate::boot::Entry;
 use crate::error::{Error, Result};
 use crate::start::server::{Report, look};
-use crate::start::{Launch, Launched, Options, What, fork_generation, launch};
+use crate::start::{Launch, Launched, Options, StartMethod, What, fork_generation, launch};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +51,14 @@ enum Known {
 }
 
 impl Child {
-    /// Starts this program, or `program`, as a child of `entry` in `fabric`, by the method that was set for all.
-    pub(crate) fn start(program: Option<&Path>, entry: Entry, fabric: &Fabric) -> Result<Child> {
+    /// Starts this program, or `program`, as a child of `entry` in `fabric`.
+    pub(crate) fn start(method: StartMethod, program: Option<&Path>, entry: Entry, fabric: &Fabric) -> Result<Child> {
         let what = program.map_or(What::Own, What::Program);
         let name = match &entry {
             Entry::Worker { number, .. } => format!("PoolWorker-{}", number + 1),
             _ => String::from("Process"),
         };
-        // A pool's threads hold its locks: a worker is a program of its own unless somebody asks for something else.
-        let method = Some(crate::StartMethod::Spawn);
-        Ok(Child::new(launch(Launch { entry, fabric, method, what, name: &name }, Options::for_task())?))
+        Ok(Child::new(launch(Launch { entry, fabric, method: Some(method), what, name: &name }, Options::for_task())?))
     }
 
     pub(crate) fn new(launched: Launched) -> Child {
@@ -107,7 +105,10 @@ impl Child {
     /// Collects the process if it has ended, without waiting.
     pub(crate) fn reap(&self) -> Result<Option<End>> {
         if !self.at_home() {
-            return Err(Error::argument(format!("process {} is a child of the process that this one was forked from: only that one can wait for it", self.pid())));
+            return Err(Error::argument(format!(
+                "process {} is a child of the process that this one was forked from: only that one can wait for it",
+                self.pid()
+            )));
         }
         let mut known = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         if let Known::End(end) = *known {

@@ -8,6 +8,7 @@ use polyproc_ipc::Fabric;
 use super::table::Shared;
 use super::{Pool, supervisor};
 use crate::error::{Error, ErrorKind, Result};
+use crate::start::StartMethod;
 
 /// What a pool is made with. See [`Pool::builder`].
 #[derive(Default)]
@@ -17,6 +18,7 @@ pub struct PoolBuilder {
     fabric: Option<Fabric>,
     chunk: Option<usize>,
     program: Option<PathBuf>,
+    method: StartMethod,
 }
 
 /// What the user chose, checked, with the rest filled in. It does not change while the pool lives.
@@ -28,6 +30,8 @@ pub(super) struct Settings {
     pub(super) chunk: Option<usize>,
     /// The workers' program; this one if none was given.
     pub(super) program: Option<PathBuf>,
+    /// How they are started.
+    pub(super) method: StartMethod,
 }
 
 impl PoolBuilder {
@@ -52,6 +56,13 @@ impl PoolBuilder {
     /// Another program for the workers; it must contain polyproc and the tasks. Without it: this program.
     pub fn program(mut self, path: impl Into<PathBuf>) -> PoolBuilder {
         self.program = Some(path.into());
+        self
+    }
+
+    /// How workers are started: by [`StartMethod::Spawn`] (which it is without this) or [`StartMethod::ForkServer`]. `Fork` is refused: a pool has threads, whose locks a copy of
+    /// this process would inherit.
+    pub fn start_method(mut self, method: StartMethod) -> PoolBuilder {
+        self.method = method;
         self
     }
 
@@ -103,6 +114,9 @@ impl PoolBuilder {
         if self.chunk == Some(0) {
             return Err(Error::argument("a chunk needs at least one call"));
         }
-        Ok(Settings { workers, chunk: self.chunk, program: self.program.clone() })
+        if self.method == StartMethod::Fork {
+            return Err(Error::argument("workers cannot be forks of a process with threads, as a pool has: use StartMethod::Spawn or StartMethod::ForkServer"));
+        }
+        Ok(Settings { workers, chunk: self.chunk, program: self.program.clone(), method: self.method })
     }
 }

@@ -204,7 +204,7 @@ impl Shared {
         let entry = Entry::Worker { number, tasks: self.tasks.lend(), results: self.results.lend() };
         // Entered under the lock, so that the collector finds a worker that announces itself at once.
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let child = Child::start(self.settings.program.as_deref(), entry, &self.fabric)?;
+        let child = Child::start(self.settings.method, self.settings.program.as_deref(), entry, &self.fabric)?;
         let worker = Arc::new(Worker { number, child, owner: AtomicU64::new(0), finished: AtomicU64::new(0) });
         workers.push(worker.clone());
         Ok(worker)

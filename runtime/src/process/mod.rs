@@ -262,7 +262,11 @@ impl Process {
     /// `InvalidArgument` if the process still runs: join or kill it first. It goes on then, and [`active_children`] has it.
     pub fn close(self) -> Result<()> {
         if self.is_alive() {
-            return Err(Error::argument(format!("process '{}' (pid {}) cannot be closed while it runs: join, terminate or kill it first", self.name(), self.pid())));
+            return Err(Error::argument(format!(
+                "process '{}' (pid {}) cannot be closed while it runs: join, terminate or kill it first",
+                self.name(),
+                self.pid()
+            )));
         }
         // How it ended is of no interest to who closes it.
         let _ = self.0.settle();

@@ -135,16 +135,17 @@ pub(super) fn warn_of_threads() {
 /// Threads beside this one that are not the library's.
 pub(super) fn other_threads() -> usize {
     use std::os::unix::fs::MetadataExt;
-    // A thread is a directory there, so the links count them.
-    if std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3) {
+    // A thread is a directory there, so the links count them. The thread at the life pipe may not have its name yet.
+    let known = 3 + u64::from(life::is_watched());
+    if std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == known) {
         return 0;
     }
     let me = rustix::thread::gettid().as_raw_nonzero().get().to_string();
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0 };
-    let foreign = |entry: &std::fs::DirEntry| {
-        entry.file_name() != *me && !std::fs::read(entry.path().join("comm")).is_ok_and(|name| name.starts_with(b"polyproc-"))
-    };
-    threads.flatten().filter(foreign).count()
+    let names = threads.flatten().filter(|entry| entry.file_name() != *me).map(|entry| std::fs::read(entry.path().join("comm")).unwrap_or_default());
+    let (own, foreign): (Vec<_>, Vec<_>) = names.partition(|name| name.starts_with(b"polyproc-"));
+    let unnamed = life::is_watched() && !own.iter().any(|name| name.starts_with(b"polyproc-life"));
+    foreign.len().saturating_sub(usize::from(unnamed))
 }
 
 /// What the parent has read ahead is the parent's. To be called where no other thread can hold the lock of standard input.

@@ -15,7 +15,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
@@ -29,6 +29,8 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 static PIPE: AtomicU64 = AtomicU64::new(0);
 /// The read end of the parent's pipe.
 static PARENT: AtomicI32 = AtomicI32::new(NONE);
+/// Whether a thread of this process waits for the parent's end.
+static WATCHED: AtomicBool = AtomicBool::new(false);
 /// This process's end of its fork server's control socket.
 static CONTROL: AtomicI32 = AtomicI32::new(NONE);
 
@@ -71,8 +73,14 @@ pub(crate) fn be_child_of(life: OwnedFd, end: bool) -> Result<(), std::io::Error
             wait_for_end(life);
             leave(1)
         })?;
+        WATCHED.store(true, Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Whether a thread of this process waits for the parent's end.
+pub(super) fn is_watched() -> bool {
+    WATCHED.load(Ordering::Relaxed)
 }
 
 /// A copy of the read end of the parent's pipe, if this process is a child: readable once the parent is gone.
@@ -135,6 +143,7 @@ fn watch_forks() {
 
 unsafe extern "C" fn after_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    WATCHED.store(false, Ordering::Relaxed);
     let both = PIPE.swap(0, Ordering::Relaxed);
     if both != 0 {
         // SAFETY: the descriptors are this process's copies of the life pipe, and nothing else refers to them.

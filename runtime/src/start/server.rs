@@ -197,13 +197,8 @@ fn start() -> Result<Server> {
     let failed = |what: &str, errno| refused("this program as the fork server", what, errno);
     let (ours, theirs) = pair().map_err(|errno| failed("socket", errno))?;
     let life = life::read_end().map_err(|errno| failed("life pipe", errno))?;
-    let call = Call {
-        parent: std::process::id(),
-        traits: Traits::default(),
-        name: String::from("fork server"),
-        parent_name: current::name(),
-        entry: Entry::Server,
-    };
+    let call =
+        Call { parent: std::process::id(), traits: Traits::default(), name: String::from("fork server"), parent_name: current::name(), entry: Entry::Server };
     let environment = Environment::default().strings(&call.to_string());
     let target = Target { path: c"/proc/self/exe", arguments: &arguments(super::What::Own)?, environment: &environment, directory: None, group: false };
     let pid = spawn::spawn(&target, [Some(theirs.as_fd()), Some(life)], &[None, None, None]).map_err(|errno| failed("posix_spawn", errno))?;

@@ -186,8 +186,7 @@ fn a_tree_ends_to_its_last_leaf() {
 fn one_of_many_is_waited_for() {
     watched(|| {
         let ready = queue();
-        let mut processes: Vec<Process> =
-            (0..9).map(|i| Process::builder(stay, (ready.clone(),)).start_method(METHODS[i % 3]).start().unwrap()).collect();
+        let mut processes: Vec<Process> = (0..9).map(|i| Process::builder(stay, (ready.clone(),)).start_method(METHODS[i % 3]).start().unwrap()).collect();
         processes.iter().for_each(|_| assert!(ready.get().is_ok()));
         while !processes.is_empty() {
             let victim = processes.len() / 2;

@@ -145,6 +145,7 @@ fn processes_queues_and_connections_are_waited_for_together() {
         there.send_bytes(b"x").unwrap();
         assert_eq!(polyproc::wait(&[&pollable, &here], None).unwrap(), [1]);
         results.put(&String::new()).unwrap();
+        assert!(pollable.wait(None).unwrap());
         assert_eq!(polyproc::wait(&[&pollable, &here, &process], None).unwrap(), [0, 1, 2]);
     });
 }

@@ -422,6 +422,22 @@ fn reads_a_line(out: Queue<String>) {
 }
 
 #[test]
+fn workers_come_from_the_server_too() {
+    watched(|| {
+        let pool = polyproc::Pool::builder().workers(2).start_method(StartMethod::ForkServer).build().unwrap();
+        assert_eq!(pool.map(crate::pool::square, 0..100).unwrap().len(), 100);
+        let victim = pool.workers()[0].pid;
+        crate::kill(victim);
+        crate::until(|| pool.workers().len() == 2 && pool.workers().iter().all(|worker| worker.pid != victim));
+        assert_eq!(pool.apply(crate::pool::square, (7,)).unwrap(), 49);
+        pool.close();
+        pool.join().unwrap();
+        let error = polyproc::Pool::builder().start_method(StartMethod::Fork).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Ipc(ipc::ErrorKind::InvalidArgument));
+    });
+}
+
+#[test]
 fn streams_can_be_files() {
     watched(|| {
         let dir = polyproc_testkit::temp::TempDir::new("start");
