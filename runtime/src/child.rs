@@ -86,6 +86,12 @@ impl Child {
         readable(self.pidfd.as_fd(), Some(Duration::ZERO)).unwrap_or(false)
     }
 
+    /// Whether its pid is its own for sure: it was not collected, and nobody else will while it runs.
+    pub(crate) fn holds_its_number(&self) -> bool {
+        let known = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        self.at_home() && !matches!(known, Known::End(_)) && (self.report.is_none() || !self.has_ended())
+    }
+
     /// Waits until the process has ended, but no longer than `limit`, and collects it. `None`: it still runs.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> Result<Option<End>> {
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));

@@ -61,9 +61,8 @@ impl Started {
 
     /// After the end: gives back what the child held, and says how it ended, every time the same.
     pub(super) fn settle(&self) -> Result<Exit> {
-        let end = match self.child.reap()? {
-            Some(end) => end,
-            None => return Err(Error::argument(format!("process '{}' (pid {}) still runs", self.name, self.child.pid()))),
+        let Some(end) = self.child.reap()? else {
+            return Err(Error::argument(format!("process '{}' (pid {}) still runs", self.name, self.child.pid())));
         };
         self.exit.get_or_init(|| self.read(end)).clone()
     }

@@ -27,7 +27,9 @@ pub(super) fn end(root: &Process, grace: Duration) -> Result<()> {
     if wait(root, &members, Instant::now().checked_add(grace)) {
         return Ok(());
     }
-    members.iter_mut().for_each(|member| member.told = false);
+    for member in &mut members {
+        member.told = false;
+    }
     tell(root, &mut members, Signal::KILL)?;
     wait(root, &members, None);
     Ok(())
@@ -37,8 +39,9 @@ pub(super) fn end(root: &Process, grace: Duration) -> Result<()> {
 fn tell(root: &Process, members: &mut Vec<Member>, signal: Signal) -> Result<()> {
     // First the walk: who dies takes the way to its children along.
     while grow(root, members) {}
+    // A leader that has ended holds the number of its group until it is collected.
     if root.0.group
-        && root.is_alive()
+        && root.0.child.holds_its_number()
         && let Some(group) = Pid::from_raw(root.pid() as i32)
     {
         // Refused where nobody of it is left.
@@ -60,7 +63,7 @@ fn tell(root: &Process, members: &mut Vec<Member>, signal: Signal) -> Result<()>
 /// Finds descendants that are not known yet; whether there were any.
 fn grow(root: &Process, members: &mut Vec<Member>) -> bool {
     let before = members.len();
-    let root_pid = Pid::from_raw(root.pid() as i32).filter(|_| root.is_alive());
+    let root_pid = Pid::from_raw(root.pid() as i32).filter(|_| root.0.child.holds_its_number());
     if let Some(pid) = root_pid {
         find_children(pid, members);
     }

@@ -54,7 +54,9 @@ fn starts_for_ever(by: usize) {
     loop {
         drop(start_one(by, &ready));
         if ready.len() > 8 {
-            polyproc::active_children().iter().for_each(|child| child.kill().unwrap());
+            for child in polyproc::active_children() {
+                child.kill().unwrap();
+            }
             while ready.try_get().is_ok() {}
         }
     }
@@ -101,7 +103,9 @@ fn loses_its_server() {
     let (go, ready) = (queue(), queue());
     let start = || Process::builder(returns_when_told, (go.clone(), ready.clone())).start_method(StartMethod::ForkServer).start().unwrap();
     let children: Vec<_> = (0..4).map(|_| start()).collect();
-    children.iter().for_each(|_| assert!(ready.get().is_ok()));
+    for _ in &children {
+        ready.get().unwrap();
+    }
     let first = fork_server_pid().unwrap();
     kill(first);
     until(|| fork_server_pid().is_none());
