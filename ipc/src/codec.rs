@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub const RAW: u8 = 0;
 /// Codec number of MessagePack.
 pub const MESSAGEPACK: u8 = 1;
+pub use crate::block::parcel::{WITH_BLOCKS, body_of};
 
 /// Appends the encoding of `value` to `bytes`; [`ErrorKind::Encode`] if it does not serialise (`bytes` may have grown).
 pub fn encode<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>) -> Result<()> {

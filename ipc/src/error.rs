@@ -122,6 +122,10 @@ impl Error {
         self
     }
 
+    pub(crate) fn take_message(&mut self) -> Option<Message> {
+        self.0.message.take()
+    }
+
     /// Which kind of error this is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

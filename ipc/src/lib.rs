@@ -38,6 +38,7 @@
 
 #![deny(missing_docs)]
 
+mod block;
 mod cells;
 pub mod channel;
 pub mod codec;
@@ -57,6 +58,7 @@ mod shm;
 mod sync;
 mod sys;
 
+pub use block::{Block, Packing, Parcel, Plain};
 /// The crate by whose traits C structs are cells: see [`Struct`].
 pub use bytemuck;
 pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Element, Elements, Integer, Locking, Struct, Value, ValueGuard};

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 /// Two stores: the instant between them is found, and every point before, between and after is named rightly.
 fn two_stores(table: &mut Table) {
     let row = table.run(
-        &Case::new("toy", "two stores").must_see(&["before", "between", "after"]),
+        &Case::new("toy", "two stores").every_instruction().must_see(&["before", "between", "after"]),
         Shared::new,
         |toy, mark| {
             mark.around(|| {
@@ -57,7 +57,8 @@ fn two_stores(table: &mut Table) {
     }
 }
 
-/// Loops, a long copy and system calls: by breakpoints and by single steps the same is found at each point.
+/// Loops, a long copy and system calls: by breakpoints and by single steps the same is found at each instruction; and between two points that others can tell apart
+/// nothing changes.
 fn loops_and_copies(table: &mut Table) {
     let find = |table: &mut Table, case: Case| {
         let mut found = Vec::new();
@@ -83,13 +84,21 @@ fn loops_and_copies(table: &mut Table) {
         (row, found)
     };
     let stride = if cfg!(target_arch = "x86_64") { 1 } else { 20 };
-    let (fast, found_fast) = find(table, Case::new("toy", "loop and copy").stride(stride));
-    let (slow, found_slow) = find(table, Case::new("toy", "loop and copy, stepped").stride(stride).step_only());
+    let (fast, found_fast) = find(table, Case::new("toy", "loop and copy").stride(stride).every_instruction());
+    let (slow, found_slow) = find(table, Case::new("toy", "loop and copy, stepped").stride(stride).every_instruction().step_only());
     if fast.stride == 1 && fast.points > 0 {
         assert_eq!((fast.strayed, slow.strayed), (0, 0));
         assert_eq!(found_fast, found_slow, "a breakpoint must lead to the same instant as single steps");
         assert!(found_fast[1..].is_sorted(), "more steps, more done");
         assert_eq!(found_fast[0], (fast.steps, 30, 3000, 1), "the whole run comes first");
+        let (few, found_few) = find(table, Case::new("toy", "loop and copy, what others see"));
+        if few.stride == 1 && few.points > 0 && cfg!(target_arch = "x86_64") {
+            assert!(few.points < fast.points / 2, "{} of {} instructions", few.points, fast.points);
+            for &(number, count, bytes, last) in &found_fast[1..] {
+                let &(_, before) = &found_few[1..].iter().map(|few| (few.0, (few.1, few.2, few.3))).rfind(|few| few.0 <= number).unwrap();
+                assert_eq!(before, (count, bytes, last), "a death at {number} leaves what the last point before it leaves");
+            }
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use super::layout::{SIZE, Words};
 use super::message::{Loan, Message};
 use super::ring::{INLINE, Payload};
 use super::{put, timed, waiting};
+use crate::block::Packing;
+use crate::block::parcel::WITH_BLOCKS;
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
@@ -164,6 +166,20 @@ impl BytesQueue {
         self.put_chunk(0, loan, codec::RAW, Deadline::Never)
     }
 
+    /// As [`BytesQueue::put_loan`], of bytes in this [codec](crate::codec).
+    pub fn put_loan_as(&self, loan: Loan, codec: u8) -> Result<(), Unsent> {
+        self.put_chunk(0, loan, codec, Deadline::Never)
+    }
+
+    /// Puts encoded values and their blocks as one message; waits while the queue is full. Blocks that can, stay where they are: see [`Block`](crate::Block).
+    ///
+    /// # Errors
+    ///
+    /// As [`BytesQueue::put`]; the message is in [`Error::into_message`].
+    pub fn put_packed(&self, packing: Packing, body: &[u8]) -> Result<()> {
+        self.put_parcel(0, packing, body, None)
+    }
+
     /// Gets the next message; waits for one. [`ErrorKind::Closed`] once the queue is closed and drained.
     #[inline]
     pub fn get(&self) -> Result<Message> {
@@ -284,6 +300,16 @@ impl BytesQueue {
             }
         }
         (done, Ok(()))
+    }
+
+    /// Puts encoded values and their blocks, of which there are some.
+    pub(crate) fn put_parcel(&self, lane: usize, packing: Packing, body: &[u8], time: Option<Duration>) -> Result<()> {
+        if packing.is_empty() {
+            return self.put_as(lane, body, codec::MESSAGEPACK, time);
+        }
+        let codec = codec::MESSAGEPACK | WITH_BLOCKS;
+        let loan = packing.finish(self.fabric(), body, |len| self.loan(len))?;
+        self.put_chunk(lane, loan, codec, Deadline::after(time)).map_err(|Unsent { error, loan }| error.with_message(loan.into_message(codec)))
     }
 
     fn copy_to_chunk(&self, message: &[u8]) -> Result<Loan> {

@@ -140,12 +140,12 @@ pub(crate) fn take_out(getter: &Getter<'_>, entry: Entry<'_>, fabric: &Fabric) -
 }
 
 /// The message is done with.
-pub(crate) fn acknowledge(getter: &Getter<'_>, entry: Entry<'_>) -> Result<()> {
+pub(crate) fn acknowledge(getter: &Getter<'_>, entry: Entry<'_>, keep: bool) -> Result<()> {
     if let (Kept::Chunk(offset), len, _) = entry.kept()? {
         let chunk = getter.held_chunk(offset, len)?;
         getter.claim(chunk, entry.state_offset(), LEASED);
         entry.state()?.store(FREE, Ordering::Release);
-        getter.discard(chunk);
+        if keep { getter.own(chunk) } else { getter.discard(chunk) }
     } else {
         entry.state()?.store(FREE, Ordering::Release);
     }
@@ -154,14 +154,19 @@ pub(crate) fn acknowledge(getter: &Getter<'_>, entry: Entry<'_>) -> Result<()> {
 
 /// The queue ended while `me` had a message on lease: its chunk (0: none) is `me`'s, or still the queue's where the ending was cut short before it came to this
 /// entry; it goes either way, so that the ending when it is repeated does not give it to a holder who is done with it.
-pub(crate) fn let_go(w: Words<'_>, entry: u64, chunk: u64, me: Owner) -> Result<()> {
+/// With `keep` it is `me`'s in either case.
+pub(crate) fn let_go(w: Words<'_>, entry: u64, chunk: u64, me: Owner, keep: bool) -> Result<()> {
     let _guard = get::lock(w)?;
     let entry = Entry::at(w, entry)?;
     // With another birth the header is another queue's, and so is the entry.
     let cut_short = w.birth().load(Ordering::Acquire) == 0 && entry.is_leased_to(me)?;
     if chunk != 0 {
         let chunk = w.shm.chunk(chunk)?;
-        if !w.shm.free(chunk, Cell::private(me)) && cut_short {
+        if keep {
+            if cut_short {
+                chunk.change(Cell::held(w.id.offset), Cell::private(me));
+            }
+        } else if !w.shm.free(chunk, Cell::private(me)) && cut_short {
             w.shm.free(chunk, Cell::held(w.id.offset));
         }
     }

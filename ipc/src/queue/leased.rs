@@ -44,6 +44,8 @@ pub struct Reclaimed {
 #[derive(Clone, Copy)]
 enum End {
     Done,
+    /// Done, and its chunk is this process's.
+    Kept,
     Back(Option<Duration>),
     Buried,
 }
@@ -149,6 +151,18 @@ impl Lease {
         self.end(End::Done)
     }
 
+    /// As [`ack`](Lease::ack), and the message is this process's, as one that was got without a lease. Nothing is copied. If the queue is [gone](ErrorKind::Gone), the message is in the error.
+    pub fn ack_and_keep(mut self) -> Result<Message> {
+        self.done = true;
+        let ended = self.end(End::Kept);
+        let message = || self.bytes.again().owned_by(if self.chunk == 0 { Owner::NOBODY } else { self.me });
+        match ended {
+            Ok(()) => Ok(message()),
+            Err(error) if error.kind() == ErrorKind::Gone && !self.limited => Err(error.with_message(message())),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The message cannot be done now: it goes back, to be handed out again after `delay` (zero: at once) and not earlier. If it was handed out as often as the
     /// queue [allows](crate::QueueBuilder::max_deliveries), it is a dead letter instead. [`ErrorKind::LeaseLost`] as for [`ack`](Lease::ack).
     ///
@@ -223,7 +237,8 @@ impl Lease {
         }
         let w = self.queue.words();
         let ended = self.with_entry(|getter, entry| match how {
-            End::Done => lease::acknowledge(getter, entry),
+            End::Done => lease::acknowledge(getter, entry, false),
+            End::Kept => lease::acknowledge(getter, entry, true),
             End::Back(later) => {
                 lease::give_back(w, entry, later, DeadReason::GivenBack)?;
                 dead::forward(w)
@@ -234,12 +249,12 @@ impl Lease {
             }
         });
         match &ended {
-            Err(error) if error.kind() == ErrorKind::Gone && !self.limited => lease::let_go(w, self.entry, self.chunk, self.me)?,
+            Err(error) if error.kind() == ErrorKind::Gone && !self.limited => lease::let_go(w, self.entry, self.chunk, self.me, matches!(how, End::Kept))?,
             Err(_) => {}
             Ok(()) => match how {
                 End::Back(Some(time)) if !time.is_zero() => timed::tell(w, time),
                 End::Back(_) => wait::wake(w.data(), 1),
-                End::Done | End::Buried => {}
+                End::Done | End::Kept | End::Buried => {}
             },
         }
         if !matches!(how, End::Back(_)) || w.most_deliveries().load(Ordering::Relaxed) != 0 {

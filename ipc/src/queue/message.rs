@@ -28,8 +28,8 @@ enum Bytes {
     Chunk(View),
 }
 
-/// A chunk that this process holds, freed on drop.
-struct View {
+/// A chunk that this process holds, freed on drop. Of `NOBODY`: somebody else sees to it that the chunk stays.
+pub(crate) struct View {
     fabric: Fabric,
     offset: u64,
     len: usize,
@@ -91,6 +91,32 @@ impl Message {
         Message { bytes: Bytes::Large(self.to_vec()), tags: self.tags }
     }
 
+    /// The chunk, if this is one.
+    pub(crate) fn into_view(self) -> Result<View, Box<Message>> {
+        match self.bytes {
+            Bytes::Chunk(view) => Ok(view),
+            bytes => Err(Box::new(Message { bytes, tags: self.tags })),
+        }
+    }
+
+    /// The same message: a copy, or another view of the chunk that frees nothing; the caller sees to it that the chunk stays.
+    pub(crate) fn again(&self) -> Message {
+        let bytes = match &self.bytes {
+            Bytes::Small(len, bytes) => Bytes::Small(*len, *bytes),
+            Bytes::Large(bytes) => Bytes::Large(bytes.clone()),
+            Bytes::Chunk(View { fabric, offset, len, .. }) => Bytes::Chunk(View { fabric: fabric.clone(), offset: *offset, len: *len, me: Owner::NOBODY }),
+        };
+        Message { bytes, tags: self.tags }
+    }
+
+    /// The chunk is `me`'s from now on.
+    pub(crate) fn owned_by(mut self, me: Owner) -> Message {
+        if let Bytes::Chunk(view) = &mut self.bytes {
+            view.me = me;
+        }
+        self
+    }
+
     /// The bytes as a vector of this process's own; a copy only where there is none yet.
     pub fn into_vec(self) -> Vec<u8> {
         match self.bytes {
@@ -120,7 +146,28 @@ impl fmt::Debug for Message {
 }
 
 impl View {
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn fabric(&self) -> &Fabric {
+        &self.fabric
+    }
+
+    /// How many bytes the whole chunk has.
+    pub(crate) fn room(&self) -> usize {
+        self.fabric.shm().chunk(self.offset).map_or(self.len, |chunk| chunk.capacity as usize)
+    }
+
+    pub(crate) fn into_loan(self) -> Loan {
+        Loan(self)
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        match self.fabric.shm().segment.span(self.offset, self.len as u64) {
+            // SAFETY: the chunk's cell says PRIVATE(me) until this is put or dropped, and `&mut self` excludes any other reference here.
+            Ok(span) => unsafe { span.as_mut_slice() },
+            Err(_) => &mut [],
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self.fabric.shm().segment.span(self.offset, self.len as u64) {
             // SAFETY: the chunk's cell says PRIVATE(me) from the taking until our drop, so no other process touches it, and this process only reads it.
             Ok(span) => unsafe { span.as_slice() },
@@ -151,6 +198,33 @@ impl Loan {
         Loan(View { fabric: fabric.clone(), offset, len, me })
     }
 
+    /// A chunk of at least `len` bytes, all of which are the loan's.
+    pub(crate) fn take(fabric: &Fabric, len: u64) -> Result<Loan> {
+        let shm = fabric.shm();
+        let me = shm.me()?;
+        let chunk = shm.alloc(len.max(1))?;
+        Ok(Loan::new(fabric, chunk.offset, chunk.capacity as usize, me))
+    }
+
+    pub(crate) fn into_view(self) -> View {
+        self.0
+    }
+
+    /// How many bytes the whole chunk has.
+    pub(crate) fn room(&self) -> usize {
+        self.0.room()
+    }
+
+    /// The message is the first `len` bytes of the chunk, which has as many.
+    pub(crate) fn set_len(&mut self, len: usize) {
+        self.0.len = len;
+    }
+
+    /// What was not sent, as if it had been received.
+    pub(crate) fn into_message(self, codec: u8) -> Message {
+        Message { bytes: Bytes::Chunk(self.0), tags: u32::from(codec) }
+    }
+
     pub(crate) fn offset(&self) -> u64 {
         self.0.offset
     }
@@ -175,11 +249,7 @@ impl Deref for Loan {
 
 impl DerefMut for Loan {
     fn deref_mut(&mut self) -> &mut [u8] {
-        match self.0.fabric.shm().segment.span(self.0.offset, self.0.len as u64) {
-            // SAFETY: the chunk's cell says PRIVATE(me) until the loan is put or dropped, and `&mut self` excludes any other reference here.
-            Ok(span) => unsafe { span.as_mut_slice() },
-            Err(_) => &mut [],
-        }
+        self.0.bytes_mut()
     }
 }
 

@@ -45,8 +45,11 @@ pub use builder::QueueBuilder;
 pub use bytes::{BytesQueue, Unsent};
 pub use dead::{DeadLetter, DeadReason};
 pub use leased::{Lease, Reclaimed};
+pub(crate) use message::View;
 pub use message::{Loan, Message};
 
+use crate::block::parcel::WITH_BLOCKS;
+use crate::block::{Packing, Parcel};
 use crate::codec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::kinds::{Held, Ops, Parting};
@@ -180,27 +183,50 @@ impl<T> Queue<T> {
 impl<T: Serialize> Queue<T> {
     /// Puts a value; waits while the queue is full.
     pub fn put(&self, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(0, bytes, codec::MESSAGEPACK, None))
+        self.put_value(0, value, None)
     }
 
     /// Puts a value; waits at most `time` while the queue is full.
     pub fn put_timeout(&self, value: &T, time: Duration) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(0, bytes, codec::MESSAGEPACK, Some(time)))
+        self.put_value(0, value, Some(time))
     }
 
     /// Puts a value if there is room at this moment; else [`ErrorKind::Full`].
     pub fn try_put(&self, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(0, bytes, codec::MESSAGEPACK, Some(Duration::ZERO))).map_err(|error| bytes::timeout_is(ErrorKind::Full)(error))
+        self.put_value(0, value, Some(Duration::ZERO)).map_err(bytes::timeout_is(ErrorKind::Full))
     }
 
     /// Puts a value into a lane, as [`BytesQueue::put_to`]; waits while the queue is full.
     pub fn put_to(&self, lane: usize, value: &T) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(lane, bytes, codec::MESSAGEPACK, None))
+        self.put_value(lane, value, None)
     }
 
     /// As [`Queue::put_to`]; waits at most `time` while the queue is full.
     pub fn put_to_timeout(&self, lane: usize, value: &T, time: Duration) -> Result<()> {
-        encoded(value, |bytes| self.bytes.put_as(lane, bytes, codec::MESSAGEPACK, Some(time)))
+        self.put_value(lane, value, Some(time))
+    }
+
+    /// Puts a value that is not needed here any more; waits while the queue is full. A [`Block`](crate::Block) in it that was made in the fabric, or received, goes without a copy, if no other handle of it is
+    /// left in this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Queue::put`]; where the queue did not take it, or had no memory for it, the encoded value is in [`Error::into_message`].
+    pub fn give(&self, value: T) -> Result<()> {
+        let (mut packing, mut body) = (Packing::new(), Vec::new());
+        packing.encode(&value, &mut body)?;
+        drop(value);
+        if packing.is_empty() {
+            let put = self.bytes.put_as(0, &body, codec::MESSAGEPACK, None);
+            return put.map_err(|error| error.with_message(Message::own(body, codec::MESSAGEPACK)));
+        }
+        self.bytes.put_parcel(0, packing, &body, None)
+    }
+
+    fn put_value(&self, lane: usize, value: &T, time: Option<Duration>) -> Result<()> {
+        packed(value, |packing, body| {
+            if packing.is_empty() { self.bytes.put_as(lane, body, codec::MESSAGEPACK, time) } else { self.bytes.put_parcel(lane, packing, body, time) }
+        })
     }
 
     /// Puts all values in order, as [`BytesQueue::put_many`], up to the first that does not serialise; how many.
@@ -283,24 +309,45 @@ thread_local! {
 
 /// Encodes into a buffer that this thread keeps, and uses the bytes.
 pub(crate) fn encoded<T: Serialize, R>(value: &T, put: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+    with_scratch(|buffer| {
+        codec::encode(value, buffer)?;
+        put(buffer)
+    })
+}
+
+/// As [`encoded`], with the blocks beside the bytes.
+fn packed<T: Serialize, R>(value: &T, put: impl FnOnce(Packing, &[u8]) -> Result<R>) -> Result<R> {
+    with_scratch(|buffer| {
+        let mut packing = Packing::new();
+        packing.encode(value, buffer)?;
+        put(packing, buffer)
+    })
+}
+
+fn with_scratch<R>(fill: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
         Ok(mut buffer) => {
             buffer.clear();
-            codec::encode(value, &mut buffer)?;
-            let done = put(&buffer);
+            let done = fill(&mut buffer);
             if buffer.capacity() > 1 << 20 {
                 *buffer = Vec::new();
             }
             done
         }
         // A value whose serialisation puts into a queue itself.
-        Err(_) => put(&codec::to_vec(value)?),
+        Err(_) => fill(&mut Vec::new()),
     })
 }
 
 pub(crate) fn decoded<T: DeserializeOwned>(message: Message) -> Result<T> {
     let value = if message.codec() == codec::MESSAGEPACK {
         codec::decode(&message)
+    } else if message.codec() == codec::MESSAGEPACK | WITH_BLOCKS {
+        let parcel = Parcel::open(message)?;
+        return parcel.decode(parcel.body()).map_err(|error| match parcel.into_message() {
+            Some(message) => error.with_message(message),
+            None => error,
+        });
     } else {
         Err(Error::new(ErrorKind::Decode, format!("the message is of codec {}, not MessagePack: get it as bytes", message.codec())))
     };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, Fabric, Lock, Queue, Ticket, codec};
+use polyproc_ipc::{Block, BytesQueue, Fabric, Lock, Packing, Parcel, Queue, Ticket, codec};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ pub(crate) const TARGETS: &[(&str, Target, Seeds)] = &[
     ("ticket_text", ticket_text, ticket_text_seeds),
     ("ticket_bytes", ticket_bytes, || vec![codec::to_vec(&a_ticket()).expect("a ticket"), codec::to_vec(&vec![a_ticket(); 3]).expect("tickets")]),
     ("values", values, value_seeds),
+    ("blocks", blocks, block_seeds),
     ("name_file", name_file, name_file_seeds),
     ("segment", segment, segment_seeds),
 ];
@@ -66,6 +67,33 @@ enum Tree {
     Pair(Box<Tree>, Box<Tree>),
     Many(Vec<Tree>),
     Named(BTreeMap<String, Tree>),
+}
+
+/// A queue that messages with blocks go through, and come from as they are.
+fn parcels() -> &'static BytesQueue {
+    static QUEUE: OnceLock<BytesQueue> = OnceLock::new();
+    QUEUE.get_or_init(|| BytesQueue::new(&Fabric::builder().cap(16 << 20).private().expect("a fabric"), 0).expect("a queue"))
+}
+
+fn block_seeds() -> Vec<Vec<u8>> {
+    let (mut packing, mut body) = (Packing::new(), Vec::new());
+    let value = (Block::from(vec![7_u8; 1100]), Block::from(vec![1.5_f64; 130]), Block::from(vec![3_u8; 5]));
+    packing.encode(&value, &mut body).expect("blocks");
+    parcels().put_packed(packing, &body).expect("room");
+    vec![parcels().get().expect("the message").into_vec(), codec::to_vec(&value).expect("blocks")]
+}
+
+/// Whatever the bytes, blocks lie inside their message, or are refused.
+pub(crate) fn blocks(bytes: &[u8]) {
+    again::<(Block<u8>, Block<f64>, Block<u8>)>(bytes);
+    let mut loan = parcels().loan(bytes.len()).expect("room");
+    loan[..bytes.len()].copy_from_slice(bytes);
+    parcels().put_loan_as(loan, codec::MESSAGEPACK | codec::WITH_BLOCKS).expect("room");
+    let Ok(parcel) = parcels().get().map_err(drop).and_then(|message| Parcel::open(message).map_err(drop)) else { return };
+    if let Ok((one, two, three)) = parcel.decode::<(Block<u8>, Block<f64>, Block<u8>)>(parcel.body()) {
+        assert!(one.len() + two.len() * 8 + three.len() <= bytes.len() * 3);
+        let _ = (one.iter().max(), two.iter().sum::<f64>(), three.iter().max());
+    }
 }
 
 fn value_seeds() -> Vec<Vec<u8>> {

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use polyproc_ipc::{BytesQueue, ErrorKind, Fabric, Lock, Queue, Ticket, codec};
+use polyproc_ipc::{Block, BytesQueue, ErrorKind, Fabric, Lock, Queue, Ticket, codec};
 use polyproc_testkit::temp::TempDir;
 use polyproc_testkit::watchdog::watchdog;
 use serde::{Deserialize, Serialize, Serializer};
@@ -76,6 +76,27 @@ fn tickets() {
     // Of another extension type it is no ticket.
     let other: Vec<u8> = bytes.iter().enumerate().map(|(at, &byte)| if at == 2 { 7 } else { byte }).collect();
     assert_eq!(kind(codec::decode::<Ticket>(&other)), ErrorKind::Decode);
+}
+
+/// A block is an extension of type 8: here with its bytes, or beside, in a message whose parts have their places.
+#[test]
+fn blocks() {
+    let block = Block::from(vec![1_u16, 0x203]);
+    let bytes = codec::to_vec(&block).unwrap();
+    // ext 8 (c7) of 8 bytes, type 8: form 0, code 'H', 2 bytes a value.
+    assert_eq!(hex(&bytes), "d70800480200".to_owned() + "01000302");
+    assert_eq!(codec::decode::<Block<u16>>(&bytes).unwrap(), block);
+
+    let fabric = capped(8 << 20);
+    let queue = Queue::<(u8, Block<u8>, Block<u64>)>::new(&fabric, 0).unwrap();
+    queue.put(&(5, vec![9; 1500].into(), vec![u64::MAX; 200].into())).unwrap();
+    let message = queue.bytes().get().unwrap();
+    assert_eq!(message.codec(), 0x81);
+    let (blocks, rest) = message.split_at(1536 + 1600);
+    assert!(blocks[..1500].iter().all(|&byte| byte == 9) && blocks[1536..].iter().all(|&byte| byte == 255));
+    let body = "9305".to_owned() + "d70801420100" + "00000000" + "d70801510800" + "01000000";
+    let table = [0, 1500, 1536, 1600, 1536 + 1600, 2].map(u64::to_le_bytes).concat();
+    assert_eq!(hex(rest), body + &hex(&table));
 }
 
 /// As byte strings are encoded.

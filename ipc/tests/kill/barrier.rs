@@ -142,7 +142,7 @@ pub(crate) fn run(table: &mut Table) {
 fn coming(table: &mut Table) {
     for (name, before) in [("first ever", false), ("an entry is there", true)] {
         let row = table.run(
-            &case("barrier", &format!("wait that times out, {name}"), 1500).must_see(&["whole", "broken"]),
+            &case("barrier", &format!("wait that times out, {name}")).must_see(&["whole", "broken"]),
             || {
                 let state = State::new(2);
                 if before {
@@ -174,7 +174,7 @@ fn last_to_come(table: &mut Table) {
     let acting: &dyn Fn(&Barrier) -> Result<usize> = &|barrier| barrier.wait_then(None, || Ok(()));
     for (operation, wait) in [("wait of the last to come", plain), ("wait of the last to come, with an action", acting)] {
         let row = table.run(
-            &case("barrier", operation, 1500).must_see(&["not come", "broken", "released"]),
+            &case("barrier", operation).must_see(&["not come", "broken", "released"]),
             || State::with_one_waiting(2),
             |state, mark| {
                 state.join();
@@ -201,7 +201,7 @@ fn last_to_come(table: &mut Table) {
 /// The victim waits, and another comes last. Whenever the victim dies, it is missed: in this round or in the next.
 fn let_through(table: &mut Table) {
     table.run(
-        &case("barrier", "wait of the first to come", 6000).must_see(&["not come", "broken", "released"]),
+        &case("barrier", "wait of the first to come").must_see(&["not come", "broken", "released"]),
         || {
             let mut state = State::new(2);
             // After the victim, or when that is dead.
@@ -242,7 +242,7 @@ fn let_through(table: &mut Table) {
 fn abort_and_reset(table: &mut Table) {
     for (operation, broken) in [("abort", true), ("reset", false)] {
         let row = table.run(
-            &case("barrier", operation, 400).must_see(&["before", "after"]),
+            &case("barrier", operation).must_see(&["before", "after"]),
             || State::with_one_waiting(2),
             |state, mark| {
                 state.join();
@@ -269,7 +269,7 @@ fn abort_and_reset(table: &mut Table) {
 /// The victim sweeps a dead party.
 fn sweeping(table: &mut Table) {
     table.run(
-        &sampled(Case::new("barrier", "sweep of a dead party"), 157_000, 40).must_see(&["broken"]),
+        &sampled(Case::new("barrier", "sweep of a dead party"), 40).must_see(&["broken"]),
         State::with_a_dead_party,
         |state, mark| {
             state.join();
@@ -291,7 +291,7 @@ fn judge_swept(state: State, point: &Point) -> &'static str {
 
 fn destroying(table: &mut Table) {
     table.run(
-        &case("directory", "destroy a barrier that somebody waits at", 4000).must_see(&["there", "gone"]),
+        &case("directory", "destroy a barrier that somebody waits at").must_see(&["there", "gone"]),
         || State::with_one_waiting(2),
         |state, mark| {
             state.join();
@@ -323,7 +323,7 @@ fn destroying(table: &mut Table) {
 fn making(table: &mut Table) {
     for (operation, retired) in [("create a named barrier", false), ("create a named barrier in a retired header", true)] {
         table.run(
-            &case("directory", operation, 5000).must_see(&["not made", "made"]),
+            &case("directory", operation).must_see(&["not made", "made"]),
             || {
                 let state = State::new(1);
                 if retired {

@@ -55,14 +55,14 @@ fn exercise(array: Array<u64>) {
 }
 
 fn create(table: &mut Table) {
-    for (operation, len, steps, setup) in [
-        ("create a named array", FEW, 8000, &with_two as &dyn Fn(&Fabric) -> BytesQueue),
-        ("create a named array in a retired header", FEW, 3000, &with_a_retired_header),
-        ("create a named array in an extent", MANY, 15000, &with_two),
+    for (operation, len, setup) in [
+        ("create a named array", FEW, &with_two as &dyn Fn(&Fabric) -> BytesQueue),
+        ("create a named array in a retired header", FEW, &with_a_retired_header),
+        ("create a named array in an extent", MANY, &with_two),
     ] {
         let expected = contents(len);
         table.run(
-            &case("array", operation, steps).must_see(&["not made", "made"]),
+            &case("array", operation).must_see(&["not made", "made"]),
             || Scene::new(setup),
             |Scene { fabric, .. }, mark| {
                 fabric.member().unwrap();
@@ -87,7 +87,7 @@ fn create(table: &mut Table) {
         );
     }
     table.run(
-        &case("array", "create an unnamed value", 8000).must_see(&["not made", "made"]),
+        &case("array", "create an unnamed value").must_see(&["not made", "made"]),
         || Scene::new(&with_two),
         |Scene { fabric, .. }, mark| {
             fabric.member().unwrap();
@@ -131,7 +131,7 @@ fn judge(scene: Scene, point: &Point) -> &'static str {
 
 fn destroy(table: &mut Table) {
     table.run(
-        &case("array", "destroy, and drop the last handle", 5000).must_see(&["there", "gone"]),
+        &case("array", "destroy, and drop the last handle").must_see(&["there", "gone"]),
         || Scene::new(&with_an_array),
         |Scene { fabric, .. }, mark| {
             let array = Array::<u64>::open(fabric, NAME).unwrap();
@@ -143,7 +143,7 @@ fn destroy(table: &mut Table) {
         judge,
     );
     table.run(
-        &case("array", "destroy by name what nobody uses", 4000).must_see(&["there", "gone"]),
+        &case("array", "destroy by name what nobody uses").must_see(&["there", "gone"]),
         || Scene::new(&with_an_array),
         |Scene { fabric, .. }, mark| {
             fabric.member().unwrap();
@@ -152,7 +152,7 @@ fn destroy(table: &mut Table) {
         judge,
     );
     table.run(
-        &case("array", "last handle of an unnamed value dropped", 5000).must_see(&["there", "gone"]),
+        &case("array", "last handle of an unnamed value dropped").must_see(&["there", "gone"]),
         || Scene::new(&with_two),
         |Scene { fabric, .. }, mark| {
             let value = Value::new(fabric, 7_u64).unwrap();
@@ -170,7 +170,7 @@ fn destroy(table: &mut Table) {
 /// Somebody alive has the array in view while it is destroyed, and sees its cells and nobody else's until it lets go.
 fn in_use(table: &mut Table) {
     table.run(
-        &case("array", "destroy under a view of the living", 3500).must_see(&["there", "gone"]),
+        &case("array", "destroy under a view of the living").must_see(&["there", "gone"]),
         || {
             let scene = Scene::new(&with_an_array);
             let helper = Helper::fork(|line| {
@@ -213,7 +213,7 @@ fn in_use(table: &mut Table) {
 
 fn leave(table: &mut Table) {
     table.run(
-        &case("array", "open and close", 3000).must_see(&["there"]),
+        &case("array", "open and close").must_see(&["there"]),
         || Scene::new(&with_an_array),
         |Scene { fabric, .. }, mark| {
             fabric.member().unwrap();
@@ -222,7 +222,7 @@ fn leave(table: &mut Table) {
         judge,
     );
     table.run(
-        &case("array", "last user of a destroyed array", 1500).must_see(&["gone"]),
+        &case("array", "last user of a destroyed array").must_see(&["gone"]),
         || Scene::new(&with_an_array),
         |Scene { fabric, .. }, mark| {
             let array = Array::<u64>::open(fabric, NAME).unwrap();
@@ -236,15 +236,15 @@ fn leave(table: &mut Table) {
 /// Changes a value in a child that has not used it before: the child's pin is part of it.
 fn change(table: &mut Table) {
     type Act<'a> = &'a dyn Fn(&Value<u64>);
-    let operations: [(&str, u64, Act<'_>); 4] = [
-        ("set under the lock", 1000, &|value| value.set(8).unwrap()),
-        ("update under the lock", 1000, &|value| value.update(|value| *value += 1).unwrap()),
-        ("fetch_add", 900, &|value| assert_eq!(value.fetch_add(1).unwrap(), 7)),
-        ("compare_exchange", 900, &|value| assert_eq!(value.compare_exchange(7, 8).unwrap(), Ok(7))),
+    let operations: [(&str, Act<'_>); 4] = [
+        ("set under the lock", &|value| value.set(8).unwrap()),
+        ("update under the lock", &|value| value.update(|value| *value += 1).unwrap()),
+        ("fetch_add", &|value| assert_eq!(value.fetch_add(1).unwrap(), 7)),
+        ("compare_exchange", &|value| assert_eq!(value.compare_exchange(7, 8).unwrap(), Ok(7))),
     ];
-    for (operation, steps, act) in operations {
+    for (operation, act) in operations {
         table.run(
-            &case("value", operation, steps).must_see(&["before", "after"]),
+            &case("value", operation).must_see(&["before", "after"]),
             || {
                 let scene = Scene::new(&with_two);
                 let value = Value::new(&scene.fabric, 7_u64).unwrap();
@@ -276,7 +276,7 @@ fn change(table: &mut Table) {
         );
     }
     table.run(
-        &case("array", "write a range under the lock", 1200).must_see(&["before", "after", "told"]),
+        &case("array", "write a range under the lock").must_see(&["before", "after", "told"]),
         || {
             let scene = Scene::new(&with_two);
             let array = Array::new(&scene.fabric, &[7_u8; 300]).unwrap();
@@ -309,7 +309,7 @@ fn change(table: &mut Table) {
 fn list(table: &mut Table) {
     let (old, new) = (ShareableItem::from("o".repeat(50)), ShareableItem::from(vec![b'n'; 47]));
     table.run(
-        &sampled(polyproc_testkit::step::Case::new("shareable list", "set"), 400, 100).must_see(&["before", "after"]),
+        &sampled(polyproc_testkit::step::Case::new("shareable list", "set"), 100).must_see(&["before", "after"]),
         || ShareableList::create(None, std::slice::from_ref(&old)).unwrap(),
         |list, mark| mark.around(|| list.set(0, new.clone()).unwrap()),
         |list, _| {

@@ -156,7 +156,7 @@ fn locking(table: &mut Table) {
             label
         };
         let row = table.run(
-            &case("condition", &format!("acquire, {name}"), 120).must_see(&["free", "owner died"]),
+            &case("condition", &format!("acquire, {name}")).must_see(&["free", "owner died"]),
             || State::new(on_a_lock),
             |state, mark| {
                 state.join();
@@ -166,7 +166,7 @@ fn locking(table: &mut Table) {
         );
         assert_in_order(&row, "free", "owner died");
         let row = table.run(
-            &case("condition", &format!("release, {name}"), 120).must_see(&["free", "owner died"]),
+            &case("condition", &format!("release, {name}")).must_see(&["free", "owner died"]),
             || State::new(on_a_lock),
             |state, mark| {
                 state.join();
@@ -183,7 +183,7 @@ fn locking(table: &mut Table) {
 fn time_out(table: &mut Table) {
     for (name, on_a_lock, before) in [("first ever", false, 0), ("an entry is there", false, 1), ("given lock", true, 1)] {
         table.run(
-            &case("condition", &format!("wait that times out, {name}"), 1500).must_see(&["owner died", "free"]),
+            &case("condition", &format!("wait that times out, {name}")).must_see(&["owner died", "free"]),
             || {
                 let state = State::new(on_a_lock);
                 for _ in 0..before {
@@ -222,7 +222,7 @@ fn time_out(table: &mut Table) {
 fn notifying(table: &mut Table) {
     for (name, on_a_lock) in [("own lock", false), ("given lock", true)] {
         let row = table.run(
-            &sampled(Case::new("condition", &format!("notify and release, {name}")), 1400, 60).must_see(&["owner died", "told"]),
+            &sampled(Case::new("condition", &format!("notify and release, {name}")), 60).must_see(&["owner died", "told"]),
             || State::with_waiters(on_a_lock, 2),
             |state, mark| {
                 state.join();
@@ -233,7 +233,7 @@ fn notifying(table: &mut Table) {
                 });
             },
             |state, point| {
-                if point.number % 8 != 0 {
+                if point.turn != 0 {
                     sweep(&state.fabric); // else the waiters do, after a while
                 }
                 // Notified. If nobody had come for the dead one's lock before the sweep, the other is woken too, and either may be told of the death.
@@ -256,7 +256,7 @@ fn notifying(table: &mut Table) {
 fn notified(table: &mut Table) {
     const NOBODY: u8 = 20;
     table.run(
-        &case("condition", "wait that is notified", 6000).must_see(&["not in the list", "passed on", "went on"]),
+        &case("condition", "wait that is notified").must_see(&["not in the list", "passed on", "went on"]),
         || {
             let mut state = State::new(false);
             let helper = Helper::fork(|line| {
@@ -287,7 +287,7 @@ fn notified(table: &mut Table) {
         },
         |state, point| {
             // The dead one's lock, or its signal: the helper gets on, at the latest by a sweep of its own.
-            if point.number % 8 != 0 {
+            if point.turn != 0 {
                 sweep(&state.fabric);
             }
             let label = match state.answer(0) {
@@ -305,7 +305,7 @@ fn notified(table: &mut Table) {
 /// The victim sweeps a dead one that was notified: of the two that wait, one is notified, and only one.
 fn passing_on(table: &mut Table) {
     table.run(
-        &sampled(Case::new("condition", "sweep of one that was notified"), 157_000, 40).must_see(&["passed on"]),
+        &sampled(Case::new("condition", "sweep of one that was notified"), 40).must_see(&["passed on"]),
         State::with_a_dead_one_that_was_told,
         |state, mark| {
             state.join();
@@ -328,7 +328,7 @@ fn judge_passed_on(state: State, point: &Point) -> &'static str {
 
 fn destroying(table: &mut Table) {
     table.run(
-        &case("directory", "destroy a condition that somebody waits for", 4000).must_see(&["there", "gone"]),
+        &case("directory", "destroy a condition that somebody waits for").must_see(&["there", "gone"]),
         || State::with_waiters(false, 1),
         |state, mark| {
             state.join();
@@ -361,7 +361,7 @@ fn destroying(table: &mut Table) {
 fn making(table: &mut Table) {
     for (operation, retired) in [("create a named condition", false), ("create a named condition in a retired header", true)] {
         table.run(
-            &case("directory", operation, 5000).must_see(&["not made", "made"]),
+            &case("directory", operation).must_see(&["not made", "made"]),
             || {
                 let state = State::new(true);
                 if retired {

@@ -31,9 +31,9 @@ pub(crate) fn run(table: &mut Table) {
     let get: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| drop(mark.around(|| queue.get().unwrap()));
     let get_and_drop: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| mark.around(|| drop(queue.get().unwrap()));
 
-    for (operation, len, steps) in [("get inline", INLINE, 400), ("get inline of 2 KiB", 2048, 600)] {
+    for (operation, len) in [("get inline", INLINE), ("get inline of 2 KiB", 2048)] {
         let outcomes = vec![outcome("before", 0..4, &[0]), outcome("after", 1..4, &[0])];
-        on_queue(table, case("queue", operation, steps), &with([len, INLINE, INLINE, INLINE]), get, outcomes, &[1]);
+        on_queue(table, case("queue", operation), &with([len, INLINE, INLINE, INLINE]), get, outcomes, &[1]);
     }
     for (operation, len, take) in [
         ("get 3 KiB (chunk)", SMALL, get),
@@ -42,11 +42,11 @@ pub(crate) fn run(table: &mut Table) {
         ("get 100 KiB and drop it", LARGE, get_and_drop),
     ] {
         let outcomes = vec![outcome("before", 0..4, &[0]), outcome("after", 1..4, &[-1])];
-        on_queue(table, case("queue", operation, 800), &with([len, INLINE, len, INLINE]), take, outcomes, &[1]);
+        on_queue(table, case("queue", operation), &with([len, INLINE, len, INLINE]), take, outcomes, &[1]);
     }
 
     let outcomes = vec![outcome("before", 7..9, &[0, -1]), outcome("after", 8..9, &[-1])];
-    on_queue(table, case("queue", "get that leaves an emptied ring", 1000), &before_a_hop, get, outcomes, &[1]);
+    on_queue(table, case("queue", "get that leaves an emptied ring"), &before_a_hop, get, outcomes, &[1]);
 
     // The ring that is left is an extent (the third): its units are anybody's at once.
     let before_a_great_hop = |fabric: &Fabric| {
@@ -58,14 +58,14 @@ pub(crate) fn run(table: &mut Table) {
         queue
     };
     let outcomes = vec![outcome("before", 168..170, &[0, -1]), outcome("after", 169..170, &[-1])];
-    on_queue(table, case("queue", "get that leaves a ring that is an extent", 1000), &before_a_great_hop, get, outcomes, &[1]);
+    on_queue(table, case("queue", "get that leaves a ring that is an extent"), &before_a_great_hop, get, outcomes, &[1]);
 
     let many: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| mark.around(|| assert_eq!(queue.get_many(3).unwrap().len(), 3));
     let outcomes = vec![outcome("before", 0..4, &[0]), outcome("one", 1..4, &[0]), outcome("two", 2..4, &[0]), outcome("after", 3..4, &[0])];
-    on_queue(table, case("queue", "get_many, 3 inline", 1500), &with([INLINE; 4]), many, outcomes, &[1]);
+    on_queue(table, case("queue", "get_many, 3 inline"), &with([INLINE; 4]), many, outcomes, &[1]);
 
     let outcomes = vec![outcome("before", 0..4, &[0]), outcome("one", 1..4, &[0]), outcome("two", 2..4, &[-1]), outcome("after", 3..4, &[-2])];
-    on_queue(table, case("queue", "get_many, inline and chunks", 2500), &with([INLINE, SMALL, LARGE, INLINE]), many, outcomes, &[1]);
+    on_queue(table, case("queue", "get_many, inline and chunks"), &with([INLINE, SMALL, LARGE, INLINE]), many, outcomes, &[1]);
 
     let across = |fabric: &Fabric| {
         let queue = with_a_full_ring(fabric);
@@ -76,5 +76,5 @@ pub(crate) fn run(table: &mut Table) {
         queue
     };
     let outcomes = vec![outcome("before", 6..9, &[0]), outcome("one", 7..9, &[0, -1]), outcome("two", 8..9, &[-1]), outcome("after", [], &[-1])];
-    on_queue(table, case("queue", "get_many across rings", 2500), &across, many, outcomes, &[1]);
+    on_queue(table, case("queue", "get_many across rings"), &across, many, outcomes, &[1]);
 }

@@ -60,7 +60,7 @@ impl Heap {
 }
 
 /// Kills in `operation`; `labels`: by how many chunks are left by the dead before the sweep.
-fn on_heap(table: &mut Table, operation: &str, steps: u64, labels: [&'static str; 2], setup: &dyn Fn() -> Heap, act: &dyn Fn(&BytesQueue, &Mark)) {
+fn on_heap(table: &mut Table, operation: &str, labels: [&'static str; 2], setup: &dyn Fn() -> Heap, act: &dyn Fn(&BytesQueue, &Mark)) {
     // How many units can be had when all is given back, without a death.
     let units = {
         let mut heap = setup();
@@ -71,7 +71,7 @@ fn on_heap(table: &mut Table, operation: &str, steps: u64, labels: [&'static str
     };
     let must_see: Vec<&'static str> = labels.into_iter().filter(|label| *label != "never").collect();
     table.run(
-        &case("heap", operation, steps).must_see(&must_see),
+        &case("heap", operation).must_see(&must_see),
         setup,
         |heap, mark| {
             heap.fabric.member().unwrap();
@@ -122,19 +122,19 @@ pub(crate) fn run(table: &mut Table) {
     let giving = ["after", "before"];
     let both = |len: usize| move |queue: &BytesQueue, mark: &Mark| mark.around(|| drop(queue.loan(len).unwrap()));
 
-    on_heap(table, "loan of a small chunk", 500, taking, &Heap::warm, &loan(SMALL));
-    on_heap(table, "first loan of a class (slab, growth)", 3700, taking, &Heap::new, &loan(SMALL));
-    on_heap(table, "first loan of a class of four units", 2300, taking, &Heap::new, &loan(20 << 10));
-    on_heap(table, "small loan given back", 250, giving, &Heap::warm, &give_back(SMALL));
-    on_heap(table, "small loan taken and given back", 800, taking, &Heap::warm, &both(SMALL));
-    on_heap(table, "loan of an extent", 800, taking, &Heap::warm, &loan(LARGE));
-    on_heap(table, "loan of an extent (growth)", 900, taking, &Heap::new, &loan(LARGE));
-    on_heap(table, "loan of a great extent (growth)", 1800, taking, &Heap::new, &loan(1 << 20));
-    on_heap(table, "extent given back", 200, giving, &Heap::warm, &give_back(LARGE));
+    on_heap(table, "loan of a small chunk", taking, &Heap::warm, &loan(SMALL));
+    on_heap(table, "first loan of a class (slab, growth)", taking, &Heap::new, &loan(SMALL));
+    on_heap(table, "first loan of a class of four units", taking, &Heap::new, &loan(20 << 10));
+    on_heap(table, "small loan given back", giving, &Heap::warm, &give_back(SMALL));
+    on_heap(table, "small loan taken and given back", taking, &Heap::warm, &both(SMALL));
+    on_heap(table, "loan of an extent", taking, &Heap::warm, &loan(LARGE));
+    on_heap(table, "loan of an extent (growth)", taking, &Heap::new, &loan(LARGE));
+    on_heap(table, "loan of a great extent (growth)", taking, &Heap::new, &loan(1 << 20));
+    on_heap(table, "extent given back", giving, &Heap::warm, &give_back(LARGE));
 
     // With the slab full, the next loan looks in vain and makes a new one.
     let full_slab = || Heap::with(&[SMALL; 125]);
-    on_heap(table, "small loan beside a full slab", 1000, taking, &full_slab, &loan(SMALL));
+    on_heap(table, "small loan beside a full slab", taking, &full_slab, &loan(SMALL));
 
     cap(table);
     shapes(table);
@@ -146,7 +146,7 @@ fn cap(table: &mut Table) {
         let error = mark.around(|| queue.loan(1 << 20).map(drop)).expect_err("the heap is full");
         assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     };
-    on_heap(table, "loan at the cap (refused)", 50000, ["nothing", "never"], &|| Heap::new().filled(), refused);
+    on_heap(table, "loan at the cap (refused)", ["nothing", "never"], &|| Heap::new().filled(), refused);
 
     // The class of 500 bytes has an empty slab; the rest is full.
     let with_an_empty_slab = || {
@@ -155,7 +155,7 @@ fn cap(table: &mut Table) {
         heap
     };
     let act: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| drop(mark.around(|| queue.loan(4 * UNIT).unwrap()));
-    on_heap(table, "loan at the cap by giving slabs back", 20000, ["before", "after"], &with_an_empty_slab, act);
+    on_heap(table, "loan at the cap by giving slabs back", ["before", "after"], &with_an_empty_slab, act);
 }
 
 /// Three adjacent free extents: merged, split, taken whole.
@@ -165,7 +165,7 @@ fn shapes(table: &mut Table) {
     for order in [[0, 1, 2], [2, 1, 0], [0, 2, 1]] {
         let setup = move || Heap::with_three_free(order);
         for (what, units) in [("one unit of three", 1), ("one extent of three", 3), ("eight units of three extents", 8), ("all nine units", 9)] {
-            on_heap(table, &format!("loan of {what}, freed {order:?}"), if units > 3 { 6000 } else { 800 }, taking, &setup, &loan(units));
+            on_heap(table, &format!("loan of {what}, freed {order:?}"), taking, &setup, &loan(units));
         }
     }
     two_loans(table);
@@ -174,7 +174,7 @@ fn shapes(table: &mut Table) {
 /// A split, and what was split off given back: what the dead one left is none, one or two chunks, and in the end nine units are one again.
 fn two_loans(table: &mut Table) {
     table.run(
-        &case("heap", "two loans, the second given back", 7000).must_see(&["none", "one", "two"]),
+        &case("heap", "two loans, the second given back").must_see(&["none", "one", "two"]),
         || Heap::with_three_free([1, 0, 2]),
         |heap, mark| {
             heap.fabric.member().unwrap();

@@ -33,35 +33,21 @@ pub(crate) fn run(table: &mut Table) {
     };
     // Which (left in the queue, lost) may be found.
     for (name, len) in [("inline", INLINE), ("3 KiB", SMALL)] {
-        row(table, &format!("get from a joinable queue, {name}"), 3500, &joinable(len), get, &[("before", 2, 0), ("after", 1, 1)]);
-        row(table, &format!("second get from a joinable queue, {name}"), 1500, &joinable(len), second, &[("before", 1, 1), ("after", 0, 2)]);
-        row(
-            table,
-            &format!("get of what came back to a joinable queue, {name}"),
-            1500,
-            &returned_first(joinable(len)),
-            get,
-            &[("before", 2, 0), ("after", 1, 1)],
-        );
-        row(table, &format!("acknowledge in a joinable queue, {name}"), 900, &joinable(len), ack, &[("before", 2, 0), ("after", 1, 0)]);
+        row(table, &format!("get from a joinable queue, {name}"), &joinable(len), get, &[("before", 2, 0), ("after", 1, 1)]);
+        row(table, &format!("second get from a joinable queue, {name}"), &joinable(len), second, &[("before", 1, 1), ("after", 0, 2)]);
+        row(table, &format!("get of what came back to a joinable queue, {name}"), &returned_first(joinable(len)), get, &[("before", 2, 0), ("after", 1, 1)]);
+        row(table, &format!("acknowledge in a joinable queue, {name}"), &joinable(len), ack, &[("before", 2, 0), ("after", 1, 0)]);
     }
-    row(table, "task_done", 500, &joinable(INLINE), done, &[("before", 1, 1), ("after", 1, 0)]);
+    row(table, "task_done", &joinable(INLINE), done, &[("before", 1, 1), ("after", 1, 0)]);
     losing(table);
     lanes(table);
     shrinking(table);
 }
 
-fn row(
-    table: &mut Table,
-    operation: &str,
-    steps: u64,
-    setup: &dyn Fn(&Fabric) -> BytesQueue,
-    act: &dyn Fn(&BytesQueue, &Mark),
-    outcomes: &[(&'static str, usize, usize)],
-) {
+fn row(table: &mut Table, operation: &str, setup: &dyn Fn(&Fabric) -> BytesQueue, act: &dyn Fn(&BytesQueue, &Mark), outcomes: &[(&'static str, usize, usize)]) {
     let labels: Vec<&'static str> = outcomes.iter().map(|(label, ..)| *label).collect();
     table.run(
-        &case("queue", operation, steps).must_see(&labels),
+        &case("queue", operation).must_see(&labels),
         || Scene::new(setup),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
@@ -102,7 +88,7 @@ pub(crate) fn judge(scene: Scene, point: &Point, outcomes: &[(&'static str, usiz
 /// Somebody died with two items; the victim sweeps while somebody joins.
 fn losing(table: &mut Table) {
     table.run(
-        &case("queue", "sweep of a getter with unfinished items, somebody joins", 108_000).must_see(&["lost"]),
+        &case("queue", "sweep of a getter with unfinished items, somebody joins").must_see(&["lost"]),
         || {
             let scene = Scene::new(&joinable(INLINE));
             let Scene { fabric, queue } = &scene;
@@ -159,33 +145,26 @@ fn lanes(table: &mut Table) {
         };
         // The judge's own message goes into lane 0; so it is not used here.
         let outcomes = vec![outcome("before", 0..3, &[0]), outcome("after", 0..4, put)];
-        lane_row(table, &format!("put to a lane, {name}"), 700, &setup(len), put_last, outcomes);
+        lane_row(table, &format!("put to a lane, {name}"), &setup(len), put_last, outcomes);
         let get: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| {
             drop(queue.get().unwrap());
             drop(mark.around(|| queue.get().unwrap()));
         };
         let outcomes = vec![outcome("before", 1..3, got), outcome("after", 2..3, if len == INLINE { &[0] } else { &[-2] })];
-        lane_row(table, &format!("get from a lane, {name}"), 1500, &setup(len), get, outcomes);
+        lane_row(table, &format!("get from a lane, {name}"), &setup(len), get, outcomes);
     }
     let first: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| {
         let message = message(4, INLINE);
         mark.around(|| queue.put_to(1, &message).unwrap());
     };
     let outcomes = vec![outcome("before", 0..3, &[0, 1]), outcome("after", [0, 4, 1, 2], &[1])];
-    lane_row(table, "put to an empty lane", 2500, &setup(INLINE), first, outcomes);
+    lane_row(table, "put to an empty lane", &setup(INLINE), first, outcomes);
 }
 
-fn lane_row(
-    table: &mut Table,
-    operation: &str,
-    steps: u64,
-    setup: &dyn Fn(&Fabric) -> BytesQueue,
-    act: &dyn Fn(&BytesQueue, &Mark),
-    outcomes: Vec<crate::scene::Outcome>,
-) {
+fn lane_row(table: &mut Table, operation: &str, setup: &dyn Fn(&Fabric) -> BytesQueue, act: &dyn Fn(&BytesQueue, &Mark), outcomes: Vec<crate::scene::Outcome>) {
     let verdict = crate::scene::Verdict::new(setup, outcomes, &[1]);
     table.run(
-        &case("queue", operation, steps).must_see(&verdict.labels()),
+        &case("queue", operation).must_see(&verdict.labels()),
         || Scene::new(setup),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
@@ -221,5 +200,5 @@ fn shrinking(table: &mut Table) {
         queue
     };
     let look: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| assert!(mark.around(|| queue.try_get()).is_err());
-    on_queue(table, case("queue", "look that gives a large ring back", 3500), &roomy, look, vec![outcome("empty", [], &[0, 1])], &[1]);
+    on_queue(table, case("queue", "look that gives a large ring back"), &roomy, look, vec![outcome("empty", [], &[0, 1])], &[1]);
 }

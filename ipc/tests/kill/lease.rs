@@ -53,9 +53,9 @@ pub(crate) fn assert_empty_at_the_end(fabric: &Fabric, queue: &BytesQueue) {
 
 pub(crate) fn run(table: &mut Table) {
     for (name, len) in [("inline", INLINE), ("3 KiB", SMALL)] {
-        leasing(table, &format!("first lease ever, {name}"), 4000, &two(len), &BytesQueue::get_lease, 1, &[0, 1]);
-        leasing(table, &format!("lease, {name}"), 1500, &two_and_an_entry(len), &BytesQueue::get_lease, 1, &[0]);
-        leasing(table, &format!("lease of what came back, {name}"), 1500, &one_of_two_returned(len), &BytesQueue::get_lease, 2, &[0]);
+        leasing(table, &format!("first lease ever, {name}"), &two(len), &BytesQueue::get_lease, 1, &[0, 1]);
+        leasing(table, &format!("lease, {name}"), &two_and_an_entry(len), &BytesQueue::get_lease, 1, &[0]);
+        leasing(table, &format!("lease of what came back, {name}"), &one_of_two_returned(len), &BytesQueue::get_lease, 2, &[0]);
         giving_back(table, &format!("give a lease back, {name}"), len);
     }
     for (name, len, after) in [("inline", INLINE, &[0]), ("3 KiB", SMALL, &[-1]), ("100 KiB", LARGE, &[-1])] {
@@ -64,6 +64,11 @@ pub(crate) fn run(table: &mut Table) {
             mark.around(|| lease.ack().unwrap());
         };
         taken(table, &format!("acknowledge, {name}"), &two_and_an_entry(len), ack, after);
+        let keep: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| {
+            let lease = queue.get_lease().unwrap();
+            std::mem::forget(mark.around(|| lease.ack_and_keep().unwrap()));
+        };
+        taken(table, &format!("acknowledge and keep, {name}"), &two_and_an_entry(len), keep, after);
         let get: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| drop(mark.around(|| queue.get().unwrap()));
         taken(table, &format!("get of what came back, {name}"), &one_of_two_returned(len), get, after);
     }
@@ -75,7 +80,6 @@ pub(crate) fn run(table: &mut Table) {
 pub(crate) fn leasing(
     table: &mut Table,
     operation: &str,
-    steps: u64,
     setup: &dyn Fn(&Fabric) -> BytesQueue,
     lease: &dyn Fn(&BytesQueue) -> Result<Lease>,
     next_delivery: u32,
@@ -83,7 +87,7 @@ pub(crate) fn leasing(
 ) {
     let verdict = Verdict::new(setup, vec![], &[2]);
     let row = table.run(
-        &case("queue", operation, steps).must_see(&["not handed out", "handed out"]),
+        &case("queue", operation).must_see(&["not handed out", "handed out"]),
         || Scene::new(setup),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
@@ -134,13 +138,13 @@ fn swept_in_turn(fabric: &Fabric, queue: &BytesQueue, point: &Point, look: &dyn 
 fn taken(table: &mut Table, operation: &str, setup: &dyn Fn(&Fabric) -> BytesQueue, take: &dyn Fn(&BytesQueue, &Mark), after: &'static [isize]) -> Row {
     let outcomes = vec![outcome("before", 0..2, &[0]), outcome("after", 1..2, after)];
     let verdict = Verdict { leased: true, ..Verdict::new(setup, outcomes, &[2]) };
-    judged(table, case("queue", operation, 1200), setup, take, &verdict)
+    judged(table, case("queue", operation), setup, take, &verdict)
 }
 
 /// The victim drops its lease: at once in the queue again, or when the fabric is swept.
 fn giving_back(table: &mut Table, operation: &str, len: usize) {
     let row = table.run(
-        &case("queue", operation, 600).must_see(&["still on lease", "given back"]),
+        &case("queue", operation).must_see(&["still on lease", "given back"]),
         || Scene::new(&two_and_an_entry(len)),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
@@ -187,7 +191,7 @@ fn reclaiming(table: &mut Table) {
     };
     for swept in [false, true] {
         table.run(
-            &case("queue", if swept { "reclaim from the dead and swept" } else { "reclaim" }, 2000).must_see(&["before", "one", "after"]),
+            &case("queue", if swept { "reclaim from the dead and swept" } else { "reclaim" }).must_see(&["before", "one", "after"]),
             || {
                 let (scene, dead) = setup();
                 if swept {
@@ -224,7 +228,7 @@ fn reclaimed(queue: &BytesQueue, dead: Owner) -> Vec<(u8, u64)> {
 /// The queue is destroyed with the dead one's lease in it, before any sweep.
 fn destroyed(table: &mut Table) {
     table.run(
-        &case("queue", "lease, then the queue is destroyed", 1500).must_see(&["gone"]),
+        &case("queue", "lease, then the queue is destroyed").must_see(&["gone"]),
         || Scene::new(&two_and_an_entry(SMALL)),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();

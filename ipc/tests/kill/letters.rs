@@ -9,13 +9,13 @@ use polyproc_testkit::step::{Mark, Point, Table};
 
 use crate::lease::{leasing, two, two_and_an_entry};
 use crate::put::{fresh, with_a_full_ring};
-use crate::scene::{EXTRA, INLINE, LARGE, LONG, SMALL, Scene, Turn, case, drain, id_of, on_queue, outcome, put_all, put_extra, reshape, sweep, whole};
+use crate::scene::{EXTRA, INLINE, LARGE, LONG, SMALL, Scene, TURNS, Turn, case, drain, id_of, on_queue, outcome, put_all, put_extra, reshape, sweep, whole};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 pub(crate) fn run(table: &mut Table) {
     for (name, len) in [("inline", INLINE), ("3 KiB", SMALL)] {
-        leasing(table, &format!("limited lease, {name}"), 2500, &two_and_an_entry(len), &|queue| queue.lease_for(HOUR), 1, &[0]);
+        leasing(table, &format!("limited lease, {name}"), &two_and_an_entry(len), &|queue| queue.lease_for(HOUR), 1, &[0]);
         nak(table, &format!("nak with a delay, {name}"), len);
         extend(table, &format!("extend, {name}"), len);
         out_of_time(table, &format!("get of what ran out of time, {name}"), len);
@@ -35,7 +35,7 @@ pub(crate) fn run(table: &mut Table) {
 
 fn nak(table: &mut Table, operation: &str, len: usize) {
     table.run(
-        &case("queue", operation, 700).must_see(&["on lease", "delayed"]),
+        &case("queue", operation).must_see(&["on lease", "delayed"]),
         || Scene::new(&two(len)),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
@@ -67,7 +67,7 @@ fn turn(fabric: &Fabric, queue: &BytesQueue, point: &Point) {
 
 fn extend(table: &mut Table, operation: &str, len: usize) {
     table.run(
-        &case("queue", operation, 400).must_see(&["as before", "extended"]),
+        &case("queue", operation).must_see(&["as before", "extended"]),
         || Scene::new(&two(len)),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
@@ -114,7 +114,7 @@ fn out_of_time(table: &mut Table, operation: &str, len: usize) {
     let get: &dyn Fn(&BytesQueue, &Mark) = &|queue, mark| drop(mark.around(|| queue.try_get().unwrap()));
     let gone: &[isize] = if len == INLINE { &[0] } else { &[-1] };
     let outcomes = vec![outcome("before", 0..3, &[0]), outcome("after", 1..3, gone)];
-    on_queue(table, case("queue", operation, 1500), &due(len), get, outcomes, &[3]);
+    on_queue(table, case("queue", operation), &due(len), get, outcomes, &[3]);
 }
 
 /// A queue with two messages whose first delivery is the last, and where its dead letters go.
@@ -142,7 +142,7 @@ pub(crate) fn judge(pair: Pair, point: &Point) -> &'static str {
     match Turn::of(point) {
         Turn::Sweep => {}
         // Either queue may be the first that is used.
-        Turn::Use if point.number.is_multiple_of(2) => {
+        Turn::Use if point.turn >= TURNS => {
             put_extra(&letters);
             assert_eq!(id_of(&queue.get().unwrap()), 101);
         }
@@ -182,7 +182,7 @@ pub(crate) fn judge(pair: Pair, point: &Point) -> &'static str {
 
 fn moving(table: &mut Table, operation: &str, len: usize, letters: &dyn Fn(&Fabric) -> BytesQueue) {
     table.run(
-        &case("queue", operation, 2500).must_see(&["on lease", "given back"]),
+        &case("queue", operation).must_see(&["on lease", "given back"]).turns(2 * TURNS),
         || pair(len, Some(letters)),
         |Pair { scene: Scene { fabric, queue }, .. }, mark| {
             fabric.member().unwrap();
@@ -196,7 +196,7 @@ fn moving(table: &mut Table, operation: &str, len: usize, letters: &dyn Fn(&Fabr
 /// Somebody died with the message; the victim sweeps.
 fn swept(table: &mut Table) {
     table.run(
-        &case("queue", "sweep that makes a dead letter", 108_000).must_see(&["on lease"]),
+        &case("queue", "sweep that makes a dead letter").must_see(&["on lease"]).turns(2 * TURNS),
         || {
             let pair = pair(SMALL, Some(&fresh));
             let queue = &pair.scene.queue;
@@ -221,7 +221,7 @@ fn swept(table: &mut Table) {
 /// The only lease ran out; the getter who sees that makes a dead letter of it.
 fn out_of_time_for_good(table: &mut Table) {
     table.run(
-        &case("queue", "get that makes a dead letter", 4000).must_see(&["given back"]),
+        &case("queue", "get that makes a dead letter").must_see(&["given back"]).turns(2 * TURNS),
         || {
             let pair = pair(SMALL, Some(&fresh));
             keep(Some(pair.scene.queue.lease_for(Duration::ZERO).unwrap()));
@@ -247,7 +247,7 @@ fn out_of_time_for_good(table: &mut Table) {
 
 fn taken(table: &mut Table, operation: &str, len: usize) {
     table.run(
-        &case("queue", operation, 900).must_see(&["before", "after"]),
+        &case("queue", operation).must_see(&["before", "after"]),
         || {
             let pair = pair(len, None);
             pair.scene.queue.get_lease().unwrap().bury().unwrap();

@@ -50,7 +50,7 @@ impl Locked {
 
 pub(crate) fn run(table: &mut Table) {
     let row = table.run(
-        &case("lock", "acquire", 60).must_see(&["free", "owner died"]),
+        &case("lock", "acquire").must_see(&["free", "owner died"]),
         Locked::new,
         |state, mark| {
             state.join();
@@ -61,7 +61,7 @@ pub(crate) fn run(table: &mut Table) {
     assert_in_order(&row, "free", "owner died");
 
     let row = table.run(
-        &case("lock", "release (guard dropped)", 80).must_see(&["free", "owner died"]),
+        &case("lock", "release (guard dropped)").must_see(&["free", "owner died"]),
         Locked::new,
         |state, mark| {
             state.join();
@@ -73,7 +73,7 @@ pub(crate) fn run(table: &mut Table) {
     assert_in_order(&row, "owner died", "free");
 
     table.run(
-        &case("lock", "lock and unlock", 100).must_see(&["free", "owner died"]),
+        &case("lock", "lock and unlock").must_see(&["free", "owner died"]),
         Locked::new,
         |state, mark| {
             state.join();
@@ -83,7 +83,7 @@ pub(crate) fn run(table: &mut Table) {
     );
 
     table.run(
-        &case("lock", "acquire from the dead", 1200).must_see(&["owner died"]),
+        &case("lock", "acquire from the dead").must_see(&["owner died"]),
         Locked::left_by_the_dead,
         |state, mark| {
             state.join();
@@ -93,7 +93,7 @@ pub(crate) fn run(table: &mut Table) {
     );
 
     table.run(
-        &case("lock", "acquire from the dead and swept, release", 1200).must_see(&["owner died", "free"]),
+        &case("lock", "acquire from the dead and swept, release").must_see(&["owner died", "free"]),
         || {
             let state = Locked::left_by_the_dead();
             sweep(&state.fabric);
@@ -112,7 +112,7 @@ pub(crate) fn run(table: &mut Table) {
 /// Somebody sleeps for the lock while its holder is killed in the release.
 fn waiter(table: &mut Table) {
     table.run(
-        &case("lock", "release with a waiter", 120).must_see(&["free", "owner died"]),
+        &case("lock", "release with a waiter").must_see(&["free", "owner died"]),
         || {
             let state = Locked::new();
             let helper = Helper::fork(|line| {

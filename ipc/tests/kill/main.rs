@@ -18,8 +18,8 @@
 //! | `list` | whatever changes a list |
 //! | `repair` | two deaths: the second while it repairs what the first left |
 //!
-//! A run of `cargo test` takes a sample of each operation's instructions. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`), and
-//! `POLYPROC_KILL_TURN` (0, 1 or 2) shifts in which order survivors sweep, use the object, and reshape the heap.
+//! A run of `cargo test` takes a sample of each operation's kill points. `POLYPROC_KILL_STRIDE=1` takes all (see `polyproc_testkit::step`).
+//! Each kill point has its turn with every order in which survivors may sweep, use the object, and reshape the heap.
 
 mod barrier;
 mod cells;

@@ -16,7 +16,7 @@ pub(crate) fn run(table: &mut Table) {
 
 fn join(table: &mut Table) {
     table.run(
-        &case("members", "join", 6000).must_see(&["before", "joined"]),
+        &case("members", "join").must_see(&["before", "joined"]),
         || Scene::new(&with_two),
         |Scene { fabric, .. }, mark| {
             mark.around(|| fabric.member().unwrap());
@@ -41,7 +41,7 @@ fn join(table: &mut Table) {
 /// The last handle of a process goes, with all that the process made.
 fn leave(table: &mut Table) {
     table.run(
-        &case("members", "leave", 48000).must_see(&["a member", "left"]),
+        &case("members", "leave").must_see(&["a member", "left"]),
         || RefCell::new(Some(fabric())),
         |state, mark| {
             let fabric = state.take().expect("the stage's fabric");
@@ -116,7 +116,7 @@ fn sweep_killed(table: &mut Table) {
         estate.settled()
     };
     table.run(
-        &case("members", "sweep", 125_000).must_see(&["to be swept again", "swept"]),
+        &case("members", "sweep").must_see(&["to be swept again", "swept"]),
         Estate::new,
         |estate, mark| {
             estate.fabric.member().unwrap();

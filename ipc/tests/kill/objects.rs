@@ -11,8 +11,8 @@ const NAME: &str = "made by the victim";
 
 pub(crate) fn run(table: &mut Table) {
     unnamed(table);
-    named(table, "create a named queue", 8000, &with_two);
-    named(table, "create a named queue in a retired header", 2500, &with_a_retired_header);
+    named(table, "create a named queue", &with_two, 2);
+    named(table, "create a named queue in a retired header", &with_a_retired_header, 3);
     named_lock(table);
     destroy(table);
     destroy_under_a_lease(table);
@@ -52,12 +52,12 @@ pub(crate) fn begin(scene: &Scene, number: &polyproc_testkit::step::Point) -> bo
 
 /// What goes with its maker is gone after the sweep, whether it was made or not.
 fn unnamed(table: &mut Table) {
-    for (operation, steps, setup) in [
-        ("create an unnamed queue", 8000, &with_two as &dyn Fn(&Fabric) -> BytesQueue),
-        ("create an unnamed queue in a retired header", 2500, &with_a_retired_header),
+    for (operation, setup, end) in [
+        ("create an unnamed queue", &with_two as &dyn Fn(&Fabric) -> BytesQueue, 2),
+        ("create an unnamed queue in a retired header", &with_a_retired_header, 3),
     ] {
         table.run(
-            &case("directory", operation, steps).must_see(&["not made", "made"]),
+            &case("directory", operation).must_see(&["not made", "made"]),
             || Scene::new(setup),
             |Scene { fabric, .. }, mark| {
                 fabric.member().unwrap();
@@ -74,16 +74,16 @@ fn unnamed(table: &mut Table) {
                 next.destroy().unwrap();
                 drain(queue);
                 // Both headers, and where a lease entry came with one, that too.
-                finish(fabric, queue, if steps == 8000 { &[2] } else { &[3] });
+                finish(fabric, queue, &[end]);
                 ["not made", "made"][made]
             },
         );
     }
 }
 
-fn named(table: &mut Table, operation: &str, steps: u64, setup: &dyn Fn(&Fabric) -> BytesQueue) {
+fn named(table: &mut Table, operation: &str, setup: &dyn Fn(&Fabric) -> BytesQueue, end: usize) {
     table.run(
-        &case("directory", operation, steps).must_see(&["not made", "made"]),
+        &case("directory", operation).must_see(&["not made", "made"]),
         || Scene::new(setup),
         |Scene { fabric, .. }, mark| {
             fabric.member().unwrap();
@@ -104,7 +104,7 @@ fn named(table: &mut Table, operation: &str, steps: u64, setup: &dyn Fn(&Fabric)
             made.destroy().unwrap();
             sweep(fabric);
             drain(queue);
-            finish(fabric, queue, if steps == 8000 { &[2] } else { &[3] });
+            finish(fabric, queue, &[end]);
             label
         },
     );
@@ -112,7 +112,7 @@ fn named(table: &mut Table, operation: &str, steps: u64, setup: &dyn Fn(&Fabric)
 
 fn named_lock(table: &mut Table) {
     table.run(
-        &case("directory", "create a named lock", 6000).must_see(&["not made", "made"]),
+        &case("directory", "create a named lock").must_see(&["not made", "made"]),
         || Scene::new(&with_two),
         |Scene { fabric, .. }, mark| {
             fabric.member().unwrap();
@@ -180,7 +180,7 @@ pub(crate) fn judge_destroyed(scene: &Scene, full: &BytesQueue, early: Option<Er
 fn destroy(table: &mut Table) {
     let act: &dyn Fn(&BytesQueue, &Mark) = &|full, mark| mark.around(|| full.destroy().unwrap());
     table.run(
-        &case("directory", "destroy a full queue", 15000).must_see(&["there", "gone"]),
+        &case("directory", "destroy a full queue").must_see(&["there", "gone"]),
         || {
             let scene = Scene::new(&with_two);
             let full = full(&scene.fabric);
@@ -202,7 +202,7 @@ fn destroy(table: &mut Table) {
 /// Somebody alive has a message on lease; afterwards it holds nothing, whenever it acknowledges.
 fn destroy_under_a_lease(table: &mut Table) {
     table.run(
-        &case("directory", "destroy a queue under a lease of the living", 5000).must_see(&["there", "gone"]),
+        &case("directory", "destroy a queue under a lease of the living").must_see(&["there", "gone"]),
         || {
             let scene = Scene::new(&with_two);
             let leased = BytesQueue::create(&scene.fabric, NAME, 0).unwrap();
@@ -265,7 +265,7 @@ fn destroy_under_a_lease(table: &mut Table) {
 /// The last handle of a queue without a name goes: a destruction too.
 fn last_handle(table: &mut Table) {
     table.run(
-        &case("directory", "last handle of a queue dropped", 9000).must_see(&["there", "gone"]),
+        &case("directory", "last handle of a queue dropped").must_see(&["there", "gone"]),
         || Scene::new(&with_two),
         |Scene { fabric, .. }, mark| {
             fabric.member().unwrap();

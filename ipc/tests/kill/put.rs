@@ -40,19 +40,19 @@ pub(crate) fn run(table: &mut Table) {
             mark.around(|| queue.put(&message).unwrap());
         }
     };
-    let simple = |table: &mut Table, operation: &str, steps, setup: &dyn Fn(&Fabric) -> BytesQueue, had: u8, len, before, after| {
+    let simple = |table: &mut Table, operation: &str, setup: &dyn Fn(&Fabric) -> BytesQueue, had: u8, len, before, after| {
         let outcomes = vec![outcome("before", 0..had, before), outcome("after", 0..=had, after)];
-        on_queue(table, case("queue", operation, steps), setup, &put_one(had, len), outcomes, &[1]);
+        on_queue(table, case("queue", operation), setup, &put_one(had, len), outcomes, &[1]);
     };
-    simple(table, "put inline", 400, &with_two, 2, INLINE, &[0], &[0]);
-    simple(table, "put inline of 2 KiB", 600, &with_two, 2, 2048, &[0], &[0]);
+    simple(table, "put inline", &with_two, 2, INLINE, &[0], &[0]);
+    simple(table, "put inline of 2 KiB", &with_two, 2, 2048, &[0], &[0]);
     // A ring that was linked by the dead stays; one that was not goes.
-    simple(table, "put into a fresh queue", 2800, &fresh, 0, INLINE, &[0, 1], &[1]);
-    simple(table, "put that adds a ring", 2800, &with_a_full_ring, 7, EIGHTH, &[0, 1], &[1]);
-    simple(table, "put that adds a ring that is an extent", 1800, &with_two_full_rings, 39, EIGHTH, &[0, 1], &[1]);
-    simple(table, "put 3 KiB (chunk)", 4000, &with_two, 2, SMALL, &[0], &[1]);
-    simple(table, "put 100 KiB (extent)", 5000, &with_two, 2, LARGE, &[0], &[1]);
-    simple(table, "put 3 KiB into a fresh queue", 7000, &fresh, 0, SMALL, &[0, 1], &[2]);
+    simple(table, "put into a fresh queue", &fresh, 0, INLINE, &[0, 1], &[1]);
+    simple(table, "put that adds a ring", &with_a_full_ring, 7, EIGHTH, &[0, 1], &[1]);
+    simple(table, "put that adds a ring that is an extent", &with_two_full_rings, 39, EIGHTH, &[0, 1], &[1]);
+    simple(table, "put 3 KiB (chunk)", &with_two, 2, SMALL, &[0], &[1]);
+    simple(table, "put 100 KiB (extent)", &with_two, 2, LARGE, &[0], &[1]);
+    simple(table, "put 3 KiB into a fresh queue", &fresh, 0, SMALL, &[0, 1], &[2]);
 
     many(table);
     loans(table);
@@ -67,7 +67,7 @@ fn many(table: &mut Table) {
         let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
         mark.around(|| assert_eq!(queue.put_many(&slices).unwrap(), 5));
     };
-    on_queue(table, case("queue", "put_many, 5 inline", 1500), &with_two, five, outcomes, &[1]);
+    on_queue(table, case("queue", "put_many, 5 inline"), &with_two, five, outcomes, &[1]);
 
     // Two fit, then a ring is added: what stands in the old one is put by then.
     let with_five = |fabric: &Fabric| {
@@ -81,7 +81,7 @@ fn many(table: &mut Table) {
         let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
         mark.around(|| assert_eq!(queue.put_many(&slices).unwrap(), 5));
     };
-    on_queue(table, case("queue", "put_many that adds a ring", 4500), &with_five, five, outcomes, &[1]);
+    on_queue(table, case("queue", "put_many that adds a ring"), &with_five, five, outcomes, &[1]);
 
     let outcomes = vec![
         outcome("before", 0..2, &[0]),
@@ -96,7 +96,7 @@ fn many(table: &mut Table) {
         let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
         mark.around(|| assert_eq!(queue.put_many(&slices).unwrap(), 5));
     };
-    on_queue(table, case("queue", "put_many, inline and chunks", 9000), &with_two, mixed, outcomes, &[1]);
+    on_queue(table, case("queue", "put_many, inline and chunks"), &with_two, mixed, outcomes, &[1]);
 }
 
 fn loans(table: &mut Table) {
@@ -107,13 +107,13 @@ fn loans(table: &mut Table) {
             loan.copy_from_slice(&message(2, len));
             mark.around(|| queue.put_loan(loan).unwrap());
         };
-        on_queue(table, case("queue", operation, 700), &with_two, put, outcomes, &[1]);
+        on_queue(table, case("queue", operation), &with_two, put, outcomes, &[1]);
     }
 }
 
 fn close(table: &mut Table) {
     table.run(
-        &case("queue", "close", 100).must_see(&["before", "after"]),
+        &case("queue", "close").must_see(&["before", "after"]),
         || Scene::new(&with_two),
         |Scene { fabric, queue }, mark| {
             fabric.member().unwrap();
@@ -145,9 +145,9 @@ fn close(table: &mut Table) {
 
 /// Somebody waits for a message while its putter is killed: it gets that message, or goes on waiting and gets the next.
 fn waiting_getter(table: &mut Table) {
-    for (operation, len, steps) in [("put inline, a getter waiting", INLINE, 500), ("put 3 KiB, a getter waiting", SMALL, 4000)] {
+    for (operation, len) in [("put inline, a getter waiting", INLINE), ("put 3 KiB, a getter waiting", SMALL)] {
         table.run(
-            &case("queue", operation, steps).must_see(&["before", "after"]),
+            &case("queue", operation).must_see(&["before", "after"]),
             || {
                 let scene = Scene::new(&fresh);
                 put_all(&scene.queue, 0..1, INLINE);

@@ -3,8 +3,7 @@
 //! At which points the first victim is to die is found out: where the second operation then takes another number of steps, or ends with another
 //! outcome, it took another way through the repair. Of each way one is tried.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic;
+use std::collections::BTreeMap;
 
 use polyproc_ipc::{BytesQueue, Fabric};
 use polyproc_testkit::step::{self, Case, Mark, Point, Table};
@@ -18,28 +17,10 @@ use crate::{joined, letters};
 
 /// Points of each second operation in a routine run.
 const SAMPLE: u64 = 30;
-/// Why a look ends.
-const ONCE: &str = "once is enough";
 
-/// How closely the first operation is looked at.
-struct Care {
-    /// Ways through a repair that are tried, at most.
-    ways: usize,
-    /// Points spread over all of the operation.
-    spread: u64,
-    /// Distance of the points around its commit, where intents are set and cleared.
-    apart: usize,
-}
-
-const AROUND: u64 = 160;
-
-impl Care {
-    /// A routine run, or a full one.
-    fn of_this_run() -> Care {
-        let full = std::env::var("POLYPROC_KILL_STRIDE").is_ok_and(|stride| stride.parse::<u64>().is_ok_and(|stride| stride <= 5));
-        if full { Care { ways: 12, spread: 40, apart: 5 } } else { Care { ways: 5, spread: 12, apart: 14 } }
-    }
-}
+/// How many first deaths are looked at, and how many ways through a repair are tried, at most: in a routine run, and in a full one.
+const ROUTINE: (usize, usize) = (24, 5);
+const FULL: (usize, usize) = (120, 16);
 
 pub(crate) fn run(table: &mut Table) {
     producers(table);
@@ -68,10 +49,10 @@ impl<S> Pair<'_, S> {
             return;
         }
         let (mut seen, mut all) = (Vec::new(), false);
-        for (steps, point) in self.ways(judge) {
+        for point in self.ways(judge) {
             let row = table.run(
-                &sampled(Case::new("repair", &title(point)), steps, SAMPLE),
-                || self.after_kill(Some(point)),
+                &sampled(Case::new("repair", &title(point)), SAMPLE),
+                || self.after_kill(point),
                 |state, mark| (self.second)(state, mark),
                 |state, point| judge(state, point),
             );
@@ -83,58 +64,37 @@ impl<S> Pair<'_, S> {
         }
     }
 
-    /// Points of the first operation after which the second takes different ways, with its number of steps.
-    fn ways(&self, judge: &dyn Fn(S, &Point) -> &'static str) -> Vec<(u64, u64)> {
-        let care = Care::of_this_run();
-        let whole = self.look(None, judge).0;
-        // Where the first operation's commit is: by halving, where the outcome differs at all.
-        let label = |point: u64| self.look(Some(point), judge).1;
-        let (mut low, mut high) = (0, whole);
-        let early = label(low);
-        let mut points: BTreeSet<u64> = (0..=whole).step_by((whole / care.spread).max(1) as usize).collect();
-        if early != label(high) {
-            while high - low > 1 {
-                let middle = low.midpoint(high);
-                if label(middle) == early { low = middle } else { high = middle }
-            }
-            points.extend((high.saturating_sub(AROUND)..(high + AROUND).min(whole)).step_by(care.apart));
-        }
+    /// Points of the first operation after which the second takes different ways: another number of steps, or another end.
+    fn ways(&self, judge: &dyn Fn(S, &Point) -> &'static str) -> Vec<u64> {
+        let (looks, most) = if step::is_dense() { FULL } else { ROUTINE };
+        let state = (self.setup)();
+        let points = step::points(2_000_000, |mark| (self.first)(&state, mark));
+        drop(state);
         let mut ways = BTreeMap::new();
-        for point in points {
-            ways.entry(self.look(Some(point), judge)).or_insert(point);
+        for &point in points.iter().rev().step_by(points.len().div_ceil(looks).max(1)) {
+            ways.entry(self.look(point, judge)).or_insert(point);
         }
-        let every = ways.len().div_ceil(care.ways).max(1);
-        ways.into_iter().rev().step_by(every).map(|((steps, _), point)| (steps, point)).collect()
+        let every = ways.len().div_ceil(most).max(1);
+        ways.into_values().rev().step_by(every).collect()
     }
 
     /// The state, with somebody dead who was killed in the first operation.
-    fn after_kill(&self, kill: Option<u64>) -> S {
+    fn after_kill(&self, point: u64) -> S {
         let state = (self.setup)();
-        if let Some(point) = kill {
-            step::kill_after(point, |mark| (self.first)(&state, mark));
-        }
+        step::kill_after(point, |mark| (self.first)(&state, mark));
         state
     }
 
-    /// How many steps the first operation takes; or the second one after a kill in the first, and how that ends.
-    fn look(&self, kill: Option<u64>, judge: &dyn Fn(S, &Point) -> &'static str) -> (u64, String) {
-        let case = Case::new("repair", self.name).stride(u64::MAX).max_steps(2_000_000);
-        let operation = if kill.is_some() { self.second } else { self.first };
+    /// How many steps the second operation takes after a kill in the first, and how that ends.
+    fn look(&self, point: u64, judge: &dyn Fn(S, &Point) -> &'static str) -> (u64, String) {
+        let case = Case::new("repair", self.name).only_whole().max_steps(2_000_000);
         let mut label = "";
         let check = |state, point: &Point| {
-            if kill.is_some() {
-                label = judge(state, point);
-            }
+            label = judge(state, point);
             ""
         };
-        // One run to the end is all: no kill point, whatever stride the environment asks for.
-        let mut runs = 0;
-        let once = || {
-            runs += 1;
-            if runs > 1 { panic::resume_unwind(Box::new(ONCE)) } else { self.after_kill(kill) }
-        };
-        let row = step::run(&case, once, operation, check);
-        assert!(row.failures.iter().all(|failure| failure.ends_with(ONCE)), "{}, killed at {kill:?}: {:?}", self.name, row.failures);
+        let row = step::run(&case, || self.after_kill(point), self.second, check);
+        assert!(row.failures.is_empty(), "{}, killed at {point}: {:?}", self.name, row.failures);
         (row.steps, label.to_owned())
     }
 }

@@ -119,23 +119,23 @@ fn rlocks(table: &mut Table) {
     };
     let both = ["free", "owner died"];
     let acquire: Act<'_> = &|all, mark| mark.around(|| all.lock());
-    let found = row(table, case("rlock", "acquire", 90).must_see(&both), &All::new, acquire, &judge);
+    let found = row(table, case("rlock", "acquire").must_see(&both), &All::new, acquire, &judge);
     assert_in_order(&found, "free", "owner died");
     let release: Act<'_> = &|all, mark| {
         all.lock();
         mark.around(|| all.rlock.release().unwrap());
     };
-    let found = row(table, case("rlock", "release", 90).must_see(&both), &All::new, release, &judge);
+    let found = row(table, case("rlock", "release").must_see(&both), &All::new, release, &judge);
     assert_in_order(&found, "owner died", "free");
     let again: Act<'_> = &|all, mark| {
         let outer = all.rlock.lock().unwrap();
         mark.around(|| drop(all.rlock.lock().unwrap()));
         drop(outer);
     };
-    row(table, case("rlock", "lock once more and unlock", 150).must_see(&["owner died"]), &All::new, again, &judge);
+    row(table, case("rlock", "lock once more and unlock").must_see(&["owner died"]), &All::new, again, &judge);
     let from_the_dead: Act<'_> = &|all, mark| assert_eq!(mark.around(|| all.rlock.acquire(None).unwrap()), Acquired::OwnerDied);
     let setup = || All::after(|all| (0..3).for_each(|_| assert_eq!(all.rlock.acquire(None).unwrap(), Acquired::Clean)));
-    row(table, case("rlock", "acquire from the dead", 1200).must_see(&["owner died"]), &setup, from_the_dead, &judge);
+    row(table, case("rlock", "acquire from the dead").must_see(&["owner died"]), &setup, from_the_dead, &judge);
 }
 
 /// Whatever the dead have is free for who waits, and for who sweeps.
@@ -159,30 +159,30 @@ fn semaphores(table: &mut Table) {
     let both = ["free", "held"];
     for (name, count) in [("1", 1), ("3", PERMITS)] {
         let acquire: Act<'_> = &|all, mark| mark.around(|| all.semaphore.acquire_many(count, None).unwrap());
-        row(table, case("semaphore", &format!("acquire {name}"), 140).must_see(&both), &All::new, acquire, &all_permits);
+        row(table, case("semaphore", &format!("acquire {name}")).must_see(&both), &All::new, acquire, &all_permits);
         let release: Act<'_> = &|all, mark| {
             all.semaphore.acquire_many(count, None).unwrap();
             mark.around(|| all.semaphore.release(count).unwrap());
         };
-        row(table, case("semaphore", &format!("release {name}"), 140).must_see(&both), &All::new, release, &all_permits);
+        row(table, case("semaphore", &format!("release {name}")).must_see(&both), &All::new, release, &all_permits);
     }
     let permit: Act<'_> = &|all, mark| {
         let permit = all.semaphore.permit().unwrap();
         mark.around(|| drop(permit));
     };
-    row(table, case("semaphore", "permit dropped", 140).must_see(&both), &All::new, permit, &all_permits);
+    row(table, case("semaphore", "permit dropped").must_see(&both), &All::new, permit, &all_permits);
     let held = || All::after(|all| all.semaphore.acquire_many(PERMITS, None).unwrap());
     let from_the_dead: Act<'_> = &|all, mark| mark.around(|| all.semaphore.acquire(None).unwrap());
-    row(table, case("semaphore", "acquire from the dead", 4000).must_see(&both), &held, from_the_dead, &all_permits);
+    row(table, case("semaphore", "acquire from the dead").must_see(&both), &held, from_the_dead, &all_permits);
     let outlive: Act<'_> = &|all, mark| assert_eq!(mark.around(|| all.fabric.sweep().unwrap()), 1);
-    row(table, case("semaphore", "outlive a holder", 117_000).must_see(&both), &held, outlive, &all_permits);
+    row(table, case("semaphore", "outlive a holder").must_see(&both), &held, outlive, &all_permits);
 }
 
 /// The stage holds two permits; the victim, which holds `own`, releases four: its own, then the stage's; the rest is added.
 fn anonymous(table: &mut Table) {
     for own in [0, 1] {
         table.run(
-            &case("semaphore", &format!("release of 4 by one that holds {own}"), 900).must_see(&["before", "after"]),
+            &case("semaphore", &format!("release of 4 by one that holds {own}")).must_see(&["before", "after"]),
             All::with_two_permits,
             |all, mark| {
                 all.fabric.member().unwrap();
@@ -229,43 +229,43 @@ fn rwlocks(table: &mut Table) {
         label
     };
     let read: Act<'_> = &|all, mark| mark.around(|| all.read());
-    row(table, case("rwlock", "read", 140).must_see(&["free", "read"]), &All::new, read, &readers);
+    row(table, case("rwlock", "read").must_see(&["free", "read"]), &All::new, read, &readers);
     let unread: Act<'_> = &|all, mark| {
         let guard = all.rwlock.read().unwrap();
         mark.around(|| drop(guard));
     };
-    row(table, case("rwlock", "release of a read", 140).must_see(&["free", "read"]), &All::new, unread, &readers);
+    row(table, case("rwlock", "release of a read").must_see(&["free", "read"]), &All::new, unread, &readers);
 
     let both = ["free", "owner died"];
     let write: Act<'_> = &|all, mark| mark.around(|| all.write());
-    let found = row(table, case("rwlock", "write", 140).must_see(&both), &All::new, write, &read_or_write);
+    let found = row(table, case("rwlock", "write").must_see(&both), &All::new, write, &read_or_write);
     assert_in_order(&found, "free", "owner died");
     let unwrite: Act<'_> = &|all, mark| {
         let guard = all.rwlock.write().unwrap();
         mark.around(|| drop(guard));
     };
-    let found = row(table, case("rwlock", "release of a write", 140).must_see(&both), &All::new, unwrite, &read_or_write);
+    let found = row(table, case("rwlock", "release of a write").must_see(&both), &All::new, unwrite, &read_or_write);
     assert_in_order(&found, "owner died", "free");
 
     let written = || All::after(All::write);
     let told = ["owner died"];
-    row(table, case("rwlock", "read after a dead writer", 4000).must_see(&told), &written, read, &read_or_write);
-    row(table, case("rwlock", "write after a dead writer", 4000).must_see(&told), &written, write, &read_or_write);
+    row(table, case("rwlock", "read after a dead writer").must_see(&told), &written, read, &read_or_write);
+    row(table, case("rwlock", "write after a dead writer").must_see(&told), &written, write, &read_or_write);
     let outlive: Act<'_> = &|all, mark| assert_eq!(mark.around(|| all.fabric.sweep().unwrap()), 1);
-    row(table, case("rwlock", "outlive a writer", 117_000).must_see(&told), &written, outlive, &read_or_write);
+    row(table, case("rwlock", "outlive a writer").must_see(&told), &written, outlive, &read_or_write);
     let was_read = || All::after(|all| (0..2).for_each(|_| all.read()));
     let never = |all: &All, point: &Point| {
         read_or_write(all, point);
         "got on"
     };
-    row(table, case("rwlock", "write after a dead reader", 4000).must_see(&["got on"]), &was_read, write, &never);
-    row(table, case("rwlock", "outlive a reader", 117_000).must_see(&["got on"]), &was_read, outlive, &never);
+    row(table, case("rwlock", "write after a dead reader").must_see(&["got on"]), &was_read, write, &never);
+    row(table, case("rwlock", "outlive a reader").must_see(&["got on"]), &was_read, outlive, &never);
     // One that waits to write in vain, and is killed so: nobody minds.
     let in_vain: Act<'_> = &|all, mark| {
         all.read();
         assert!(mark.around(|| all.rwlock.acquire_write(Some(std::time::Duration::ZERO))).is_err());
     };
-    row(table, case("rwlock", "write in vain", 3000).must_see(&["got on"]), &All::new, in_vain, &|all, _| {
+    row(table, case("rwlock", "write in vain").must_see(&["got on"]), &All::new, in_vain, &|all, _| {
         drop(all.rwlock.read_timeout(LONG).unwrap());
         drop(all.rwlock.write_timeout(LONG).unwrap());
         "got on"
@@ -282,7 +282,7 @@ fn events(table: &mut Table) {
     };
     let both = ["set", "clear"];
     let set: Act<'_> = &|all, mark| mark.around(|| all.event.set().unwrap());
-    let found = row(table, case("event", "set", 60).must_see(&both), &All::new, set, &judge);
+    let found = row(table, case("event", "set").must_see(&both), &All::new, set, &judge);
     assert_in_order(&found, "clear", "set");
     let clear: Act<'_> = &|all, mark| mark.around(|| all.event.clear().unwrap());
     let is_set = || {
@@ -290,8 +290,8 @@ fn events(table: &mut Table) {
         all.event.set().unwrap();
         all
     };
-    let found = row(table, case("event", "clear", 60).must_see(&both), &is_set, clear, &judge);
+    let found = row(table, case("event", "clear").must_see(&both), &is_set, clear, &judge);
     assert_in_order(&found, "set", "clear");
     let wait: Act<'_> = &|all, mark| assert!(!mark.around(|| all.event.wait(Some(std::time::Duration::from_micros(100))).unwrap()));
-    row(table, case("event", "wait in vain", 400).must_see(&["clear"]), &All::new, wait, &judge);
+    row(table, case("event", "wait in vain").must_see(&["clear"]), &All::new, wait, &judge);
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(table: &mut Table) {
 fn waiters(table: &mut Table) {
     let mut with_waiter = |operation: &str, before: &dyn Fn(&All), wait: &dyn Fn(&All), act: &dyn Fn(&All), after: &dyn Fn(&All)| {
         table.run(
-            &case("waiter", operation, 200).must_see(&["went on"]),
+            &case("waiter", operation).must_see(&["went on"]),
             || {
                 let all = All::new();
                 let helper = Helper::fork(|line: &Line| {
@@ -145,7 +145,7 @@ fn made_and_destroyed(table: &mut Table) {
             };
             let place = if used_before { "a retired header" } else { "a new chunk" };
             table.run(
-                &case("directory", &format!("create a {word} in {place}"), if used_before { 2500 } else { 20000 }).must_see(&["not made", "made"]),
+                &case("directory", &format!("create a {word} in {place}")).must_see(&["not made", "made"]),
                 setup,
                 |all, mark| {
                     all.fabric.member().unwrap();
@@ -155,7 +155,7 @@ fn made_and_destroyed(table: &mut Table) {
             );
         }
         table.run(
-            &case("directory", &format!("destroy a {word}"), 4000).must_see(&["there", "gone"]),
+            &case("directory", &format!("destroy a {word}")).must_see(&["there", "gone"]),
             || {
                 let all = All::new();
                 create(&all.fabric).unwrap();

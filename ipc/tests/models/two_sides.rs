@@ -90,7 +90,7 @@ impl Scene {
         let (leased, value) = self.lease()?;
         let getter = Getter::enter(self.words()).expect("the consumer side");
         let entry = lease::held(&getter, leased.entry, leased.serial).expect("a whole entry").expect("held still");
-        lease::acknowledge(&getter, entry).expect("a whole entry");
+        lease::acknowledge(&getter, entry, false).expect("a whole entry");
         drop(getter);
         joined::tell(self.words());
         Some(value)

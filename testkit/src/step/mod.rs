@@ -1,8 +1,13 @@
-//! Kills a process at every instruction of an operation, in turn, and asks each time whether what is left is whole.
+//! Kills a process at every instant of an operation that others can tell from the one before, and asks each time whether what is left is whole.
 //!
 //! A *case* is three closures. For every kill point, the test process (the *stage*) runs `setup`, forks the *victim*, lets it
 //! run exactly so many instructions of the operation, kills it by SIGKILL, reaps it, and runs `check`, which names
 //! what it found or panics. An instruction is a step of the processor; a system call is one.
+//!
+//! **Kill points.** What a death leaves is the memory that was shared, and what the kernel holds. So there is a kill point at the start, after each instruction that
+//! writes to shared memory or is a system call, and after the end: a death at any other instruction leaves the same as one of these
+//! (`outside.rs` tells them by decoding each instruction as it is stepped over; `tests/step.rs` proves it by comparing the memory).
+//! [`Case::every_instruction`] makes every instruction a point, and so it is off x86-64.
 //!
 //! The stage forks, so it must have one thread: put such tests in a target with `harness = false`.
 //!
@@ -89,6 +94,7 @@
 //!
 //! | variable | meaning |
 //! | --- | --- |
+//! | `POLYPROC_KILL_EVERY` | every instruction is a kill point, in all cases |
 //! | `POLYPROC_KILL_STRIDE` | only every n-th point, whatever the case says |
 //! | `POLYPROC_KILL_POINTS` | at most so many points of each case, spread over it; a short operation is still taken whole |
 //! | `POLYPROC_KILL_OFFSET` | the first point; random below the stride if not given. A huge stride and an offset repeat one point |
@@ -97,11 +103,13 @@
 //! | `POLYPROC_KILL_OUT` | a file to which each row is appended for programs to read: see `report.rs` |
 
 mod clock;
+mod outside;
 mod plan;
 mod report;
 mod table;
 mod victim;
 
+use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -123,10 +131,14 @@ pub struct Case {
     object: String,
     operation: String,
     stride: u64,
+    sample: u64,
+    turns: u64,
+    only_whole: bool,
     max_steps: u64,
     limit: Duration,
     must_see: Vec<&'static str>,
     step_only: bool,
+    every: bool,
 }
 
 impl Case {
@@ -136,10 +148,14 @@ impl Case {
             object: object.to_owned(),
             operation: operation.to_owned(),
             stride: 1,
+            sample: u64::MAX,
+            turns: 1,
+            only_whole: false,
             max_steps: 200_000,
             limit: Duration::from_secs(60),
             must_see: Vec::new(),
             step_only: false,
+            every: false,
         }
     }
 
@@ -147,6 +163,27 @@ impl Case {
     #[must_use]
     pub fn stride(mut self, stride: u64) -> Case {
         self.stride = stride.max(1);
+        self
+    }
+
+    /// At most so many points, spread over the operation, unless the environment says how many.
+    #[must_use]
+    pub fn sample(mut self, points: u64) -> Case {
+        self.sample = points.max(1);
+        self
+    }
+
+    /// Each kill point so many times, with [`Point::turn`] from 0 on: for checks that survive in several ways.
+    #[must_use]
+    pub fn turns(mut self, turns: u64) -> Case {
+        self.turns = turns.max(1);
+        self
+    }
+
+    /// Only the whole operation, with the victim killed after its end.
+    #[must_use]
+    pub fn only_whole(mut self) -> Case {
+        self.only_whole = true;
         self
     }
 
@@ -171,6 +208,13 @@ impl Case {
         self
     }
 
+    /// Kills at every instruction, also where nobody can see that it was run.
+    #[must_use]
+    pub fn every_instruction(mut self) -> Case {
+        self.every = true;
+        self
+    }
+
     /// Never runs the victim by a breakpoint: for operations that start threads or share their memory with a child, which
     /// would run into it. Slower: each point is stepped to from the start.
     #[must_use]
@@ -187,6 +231,8 @@ pub struct Point {
     pub number: u64,
     /// Whether the operation was finished, and the victim killed just after it.
     pub finished: bool,
+    /// Which of the case's turns this is.
+    pub turn: u64,
     pc: u64,
 }
 
@@ -238,6 +284,23 @@ pub fn kill_after(steps: u64, victim: impl FnOnce(&Mark)) -> bool {
     }
 }
 
+/// The kill points of an operation, the last of which is its end: what [`kill_after`] takes.
+///
+/// # Panics
+/// If this process has more than one thread, or the victim ends by itself or takes more than `max_steps`.
+pub fn points(max_steps: u64, victim: impl FnOnce(&Mark)) -> Vec<u64> {
+    assert_single_threaded();
+    let mut process = Victim::fork(victim);
+    let trace = process.reach_start().and_then(|()| process.trace(max_steps));
+    let trace = trace.unwrap_or_else(|failure| panic!("the victim whose points are asked for: {failure}"));
+    trace.ways(false, false).iter().map(|way| way.point).chain([trace.len() as u64]).collect()
+}
+
+/// Whether the environment asks for every point (`POLYPROC_KILL_STRIDE=1`).
+pub fn is_dense() -> bool {
+    table::number("POLYPROC_KILL_STRIDE") == Some(1)
+}
+
 /// A case being run.
 struct Stage<'a, Setup, Body, Check> {
     case: &'a Case,
@@ -258,13 +321,18 @@ where
     fn all_points(&mut self, row: &mut Row) -> Result<(), String> {
         let trace = self.whole(row)?;
         row.steps = trace.len() as u64;
-        let ways = trace.ways(self.case.step_only);
-        (row.stride, row.offset) = table::density(self.case.stride, ways.len() as u64);
-        for way in ways.into_iter().skip(row.offset as usize).step_by(row.stride as usize) {
+        let ways = trace.ways(self.case.step_only, self.case.every || env::var_os("POLYPROC_KILL_EVERY").is_some());
+        row.states = ways.len() as u64 + 1;
+        if self.case.only_whole {
+            return Ok(());
+        }
+        let turns = self.case.turns;
+        (row.stride, row.offset) = table::density(self.case, ways.len() as u64 * turns);
+        for at in (row.offset..ways.len() as u64 * turns).step_by(row.stride as usize) {
             if row.failures.len() >= ENOUGH_FAILURES {
                 return Err(format!("given up after {ENOUGH_FAILURES} broken points"));
             }
-            self.point(row, &trace, &way)?;
+            self.point(row, &trace, &ways[(at / turns) as usize], at % turns)?;
         }
         Ok(())
     }
@@ -274,13 +342,13 @@ where
         let state = self.fresh(row, 0)?;
         let mut process = self.start(&state)?;
         let trace = process.trace(self.case.max_steps)?;
-        let point = Point { number: trace.len() as u64, finished: true, pc: process.pc() };
+        let point = Point { number: trace.len() as u64, finished: true, turn: 0, pc: process.pc() };
         drop(process);
         self.judge(row, state, &point);
         Ok(trace)
     }
 
-    fn point(&mut self, row: &mut Row, trace: &Trace, way: &Way) -> Result<(), String> {
+    fn point(&mut self, row: &mut Row, trace: &Trace, way: &Way, turn: u64) -> Result<(), String> {
         let mut state = self.fresh(row, way.point)?;
         let mut process = self.start(&state)?;
         let mut stop = process.go(way)?;
@@ -291,7 +359,7 @@ where
             process = self.start(&state)?;
             stop = process.go(&Way::steps(way.point))?;
         }
-        let point = Point { number: way.point, finished: stop == Stop::Mark, pc: process.pc() };
+        let point = Point { number: way.point, finished: stop == Stop::Mark, turn, pc: process.pc() };
         if trace.pc(way.point) != point.pc {
             row.strayed += 1;
         }

@@ -24,6 +24,8 @@ pub struct Row {
     pub points: u64,
     /// How many steps the whole operation takes.
     pub steps: u64,
+    /// How many different things a death in it can leave: one for each kill point, whether it was taken or not.
+    pub states: u64,
     /// How many victims went another way than the first run, and were killed there.
     pub strayed: u64,
     /// Every how many points one was taken.
@@ -46,6 +48,7 @@ impl Row {
             operation: operation.to_owned(),
             points: 0,
             steps: 0,
+            states: 0,
             strayed: 0,
             stride,
             offset,
@@ -138,7 +141,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = vec![["object", "operation", "steps", "points", "strayed", "seconds", "outcomes"].map(str::to_owned)];
+        let mut lines = vec![["object", "operation", "steps", "states", "points", "strayed", "seconds", "outcomes"].map(str::to_owned)];
         for row in &self.rows {
             let mut outcomes: Vec<String> = row.outcomes.iter().map(|(label, count)| format!("{label} {count}")).collect();
             if !row.failures.is_empty() {
@@ -148,18 +151,19 @@ impl fmt::Display for Table {
                 row.object.clone(),
                 row.operation.clone(),
                 row.steps.to_string(),
+                row.states.to_string(),
                 row.points.to_string(),
                 row.strayed.to_string(),
                 format!("{:.1}", row.seconds),
                 outcomes.join(", "),
             ]);
         }
-        let widths: Vec<usize> = (0..7).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..8).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
         for line in &lines {
             let mut text = String::new();
             for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
                 // Words to the left, numbers to the right.
-                let cell = if (2..6).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+                let cell = if (2..7).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
                 text.push_str(&cell);
                 text.push_str("  ");
             }
@@ -173,15 +177,21 @@ impl fmt::Display for Table {
 ///
 /// # Panics
 /// If a variable is not a number.
-pub(crate) fn density(of_case: u64, points: u64) -> (u64, u64) {
-    let number = |name: &str| {
-        let text = env::var(name).ok()?;
-        Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not \"{text}\"")))
-    };
-    let at_most = number("POLYPROC_KILL_POINTS").map_or(0, |most| stride_for(points, most));
-    let stride = number("POLYPROC_KILL_STRIDE").unwrap_or(of_case.max(at_most)).max(1);
+pub(crate) fn density(case: &Case, points: u64) -> (u64, u64) {
+    let most = number("POLYPROC_KILL_POINTS").map_or(case.sample, |most| most.min(case.sample));
+    let of_case = case.stride.max(stride_for(points, most));
+    let stride = number("POLYPROC_KILL_STRIDE").unwrap_or(of_case).max(1);
     let random = || RandomState::new().hash_one(std::process::id()) % stride;
     (stride, number("POLYPROC_KILL_OFFSET").unwrap_or_else(random))
+}
+
+/// The number that a variable of the environment holds.
+///
+/// # Panics
+/// If it holds something else.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not \"{text}\"")))
 }
 
 /// The stride by which at most `most` of `points` are taken: 1, or neither even nor a multiple of three, so that what checks do in turns by a point's number all has its turn.

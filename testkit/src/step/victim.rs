@@ -5,11 +5,13 @@
 #![allow(unsafe_code)]
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::{panic, ptr};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
 use super::clock;
+use super::outside::Outside;
 use super::plan::{Trace, Way};
 use crate::helper::exit_now;
 
@@ -86,8 +88,10 @@ impl Victim {
     /// Steps to the end of the operation and notes where it stood on the way.
     pub(crate) fn trace(&mut self, max_steps: u64) -> Result<Trace, String> {
         let mut trace = Trace::default();
+        let mut outside = Outside::of(self.pid);
         loop {
-            trace.push(self.pc());
+            let pc = self.pc();
+            trace.push(pc, outside.sees(pc, || self.registers()));
             if self.step()? == Stop::Mark {
                 return Ok(trace);
             }
@@ -116,6 +120,14 @@ impl Victim {
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn pc(&self) -> u64 {
         self.request_peek(libc::PTRACE_PEEKUSER, RIP).unwrap_or(0)
+    }
+
+    fn registers(&self) -> Option<libc::user_regs_struct> {
+        let mut registers = MaybeUninit::<libc::user_regs_struct>::uninit();
+        // SAFETY: the process is this one's stopped victim, and the request fills the whole record if it answers 0.
+        let answer = unsafe { libc::ptrace(libc::PTRACE_GETREGS, self.pid, 0, registers.as_mut_ptr()) };
+        // SAFETY: written by the call above.
+        (answer == 0).then(|| unsafe { registers.assume_init() })
     }
 
     /// The address of its next instruction; 0 where this cannot be told.

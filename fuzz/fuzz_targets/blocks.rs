@@ -1,0 +1,8 @@
+//! libFuzzer over messages with blocks.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../ipc/tests/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::blocks(bytes));
