@@ -1,91 +1,21 @@
-//! How a child finds that it is one, before `main`.
+//! How a child finds that it is one, before `main`, and what every child does first.
 //!
-//! A constructor of this crate looks for the record that [`crate::spawn`] left in the environment. Tasks are registered by constructors too,
+//! A constructor of this crate looks for the record that [`crate::start`] left in the environment. Tasks are registered by constructors too,
 //! in no certain order, so the constructors behind ours are called from here first; then the child's body runs, and the
-//! process ends without ever reaching `main`. Must not know what a child's body does.
+//! process ends without ever reaching `main`. A command only attaches what it inherited, and goes on to its `main`. Must not know what a child's body does.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::fmt;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use polyproc_ipc::{Fabric, Ticket};
-use rustix::io::{Errno, FdFlags};
+use polyproc_ipc::Fabric;
+use rustix::io::FdFlags;
 
-use crate::spawn::{LIFE, MEMORY, VARIABLE};
-
-/// What a child is told in its environment: `1:<parent's pid>:process:<ticket>`, or
-/// `1:<parent's pid>:worker:<number>:<place>` and six tickets, of which the last two may be missing: `-`.
-pub(crate) struct Call {
-    pub(crate) parent: u32,
-    pub(crate) entry: Entry,
-    /// Variables that are set in the child, beside the parent's.
-    pub(crate) environment: Vec<(String, String)>,
-}
-
-/// What a child does.
-#[expect(clippy::large_enum_variant, reason = "one is made for each child")]
-pub(crate) enum Entry {
-    /// Run the one call in this queue, and put the outcome there.
-    Process { mailbox: Ticket },
-    /// Take batches of calls from the one queue, and put records into the other, as this worker of the pool, with this page of its desk; and record events.
-    Worker { number: u32, place: u32, tasks: Ticket, results: Ticket, page: Ticket, cancelled: Ticket, setup: Option<Ticket>, events: Option<Ticket> },
-}
-
-impl Call {
-    /// The record for a child of this process.
-    pub(crate) fn new(entry: Entry) -> Call {
-        Call { parent: std::process::id(), entry, environment: Vec::new() }
-    }
-
-    fn parse(text: &str) -> Option<Call> {
-        let mut fields = text.split(':');
-        let ("1", parent, entry) = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?) else { return None };
-        let ticket = |field: Option<&str>| Ticket::from_str(field?).ok();
-        let entry = match entry {
-            "process" => Entry::Process { mailbox: ticket(fields.next())? },
-            "worker" => {
-                let (number, place) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-                let mut next = || ticket(fields.next());
-                let [tasks, results, page, cancelled] = [next()?, next()?, next()?, next()?];
-                let mut maybe = || match fields.next()? {
-                    "-" => Some(None),
-                    text => ticket(Some(text)).map(Some),
-                };
-                Entry::Worker { number, place, tasks, results, page, cancelled, setup: maybe()?, events: maybe()? }
-            }
-            _ => return None,
-        };
-        fields.next().is_none().then_some(Call { parent, entry, environment: Vec::new() })
-    }
-
-    fn from_environment() -> Option<Call> {
-        let value = std::env::var_os(VARIABLE)?;
-        Call::parse(value.to_str()?)
-    }
-
-    /// Whether the parent that wrote the record is still the parent.
-    fn parent_lives(&self) -> bool {
-        rustix::process::getppid().is_some_and(|parent| parent.as_raw_nonzero().get() as u32 == self.parent)
-    }
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "1:{}:", self.parent)?;
-        match &self.entry {
-            Entry::Process { mailbox } => write!(f, "process:{mailbox}"),
-            Entry::Worker { number, place, tasks, results, page, cancelled, setup, events } => {
-                write!(f, "worker:{number}:{place}:{tasks}:{results}:{page}:{cancelled}")?;
-                [setup, events].into_iter().try_for_each(|ticket| match ticket {
-                    Some(ticket) => write!(f, ":{ticket}"),
-                    None => f.write_str(":-"),
-                })
-            }
-        }
-    }
-}
+use crate::process::current;
+pub(crate) use crate::start::Entry;
+use crate::start::life::{self, give_up, give_up_for, leave};
+use crate::start::{Call, LIFE, MEMORY, VARIABLE, serve, set_start_method};
 
 /// Runs the child's body if this process was started as a child, and then never returns; in any other process it does nothing.
 ///
@@ -99,14 +29,17 @@ impl fmt::Display for Call {
 /// // the program
 /// ```
 pub fn init() {
-    if let Some(call) = Call::from_environment() {
-        child(call);
+    match from_environment() {
+        Some(Call { entry: Entry::Command { memory, life }, .. }) if !inherited(memory, life) => {}
+        Some(call) if matches!(call.entry, Entry::Command { .. }) => command(&call),
+        Some(call) => child(call),
+        None => {}
     }
 }
 
 /// Whether this process was started as a child, and has not become one: its constructors did not run.
 pub(crate) fn pending() -> bool {
-    Call::from_environment().is_some_and(|call| call.parent_lives())
+    std::env::var_os(VARIABLE).is_some() && from_environment().is_some_and(|call| !matches!(call.entry, Entry::Command { .. }) && parent_lives(&call))
 }
 
 type Constructor = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
@@ -117,7 +50,10 @@ type Constructor = extern "C" fn(c_int, *const *const c_char, *const *const c_ch
 static CONSTRUCTOR: Constructor = at_start;
 
 extern "C" fn at_start(count: c_int, arguments: *const *const c_char, variables: *const *const c_char) {
-    let Some(call) = Call::from_environment() else { return };
+    let Some(call) = from_environment() else { return };
+    if matches!(call.entry, Entry::Command { .. }) {
+        return init();
+    }
     // Where our place among the constructors is unknown, tasks may still be unregistered: then it is for `init` in main.
     let Some(rest) = constructors_behind_ours() else { return };
     for constructor in rest {
@@ -181,71 +117,120 @@ unsafe extern "C" fn main_program(info: *mut libc::dl_phdr_info, _size: usize, a
     1
 }
 
-/// The whole life of a child.
+fn from_environment() -> Option<Call> {
+    Call::parse(std::env::var_os(VARIABLE)?.to_str()?)
+}
+
+/// Whether the parent that wrote the record is still the parent.
+fn parent_lives(call: &Call) -> bool {
+    rustix::process::getppid().is_some_and(|parent| parent.as_raw_nonzero().get() as u32 == call.parent)
+}
+
+/// The whole life of a child that was started from its beginning.
 fn child(call: Call) -> ! {
-    // SAFETY: the program has not reached main, or is at its first line: no other thread reads the environment.
-    unsafe { std::env::remove_var(VARIABLE) };
-    let log = std::env::var(crate::logging::VARIABLE).ok();
-    // SAFETY: as above.
-    unsafe { std::env::remove_var(crate::logging::VARIABLE) };
-    if !call.parent_lives() {
+    forget_record();
+    if !parent_lives(&call) {
         leave(1);
     }
     open_standard_descriptors();
-    let memory = claim(MEMORY).and_then(|memory| claim(LIFE).map(|life| (memory, life)));
-    let Some((memory, life)) = memory else {
+    let Some((memory, life)) = claim(MEMORY).and_then(|memory| claim(LIFE).map(|life| (memory, life))) else {
         give_up("descriptors 3 and 4 are not open, so it was not started by polyproc");
     };
-    let worker = matches!(call.entry, Entry::Worker { .. });
-    ignore(libc::SIGPIPE);
-    if worker {
-        // Ctrl-C goes to the whole group; a worker ends when its pool says so, or with its parent.
-        ignore(libc::SIGINT);
-    }
     take_own_name();
-    let name = match &call.entry {
-        Entry::Process { .. } => "Process".into(),
-        Entry::Worker { number, .. } => format!("Worker-{number}"),
-    };
-    crate::logging::inherit(log.as_deref(), name);
-    let watch = std::thread::Builder::new().name("polyproc-life".into()).stack_size(64 << 10).spawn(move || end_with_parent(life));
-    if let Err(error) = watch {
+    if matches!(call.entry, Entry::Server) {
+        // Ctrl-C goes to the whole group; the server ends with its parent.
+        for signal in [libc::SIGPIPE, libc::SIGINT] {
+            handle(signal, libc::SIG_IGN);
+        }
+        leave(serve::serve(memory, life));
+    }
+    if let Err(error) = life::be_child_of(life, !call.traits.outlives) {
         give_up(&format!("no thread can be started: {error}"));
     }
-    let fabric = match Fabric::attach(memory) {
-        Ok(fabric) => fabric,
-        Err(error) => give_up(&format!("the fabric cannot be attached: {error}")),
-    };
-    Fabric::set_current(&fabric);
-    crate::panic::install(!worker);
+    let fabric = attach(memory);
+    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&call, &fabric)));
     // The process ends with what the body leaves behind, so nothing broken can be seen.
-    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match call.entry {
-        Entry::Process { mailbox } => crate::process::child(&mailbox),
-        Entry::Worker { number, place, tasks, results, page, cancelled, setup, events } => {
-            crate::worker::enter(place);
-            crate::pool::worker::run(&fabric, number, [&tasks, &results, &page, &cancelled], setup.as_ref(), events.as_ref())
-        }
-    }));
     std::process::exit(code.unwrap_or(1));
 }
 
-/// Waits until the parent is gone, however it ended, and goes with it.
-fn end_with_parent(life: OwnedFd) {
-    let mut byte = [0];
-    // Nobody writes into a life pipe; it is read to learn that its one writer is gone.
-    while rustix::io::read(&life, &mut byte) == Err(Errno::INTR) {}
-    leave(1);
+/// The start of a command that contains this crate: what it inherited is its own, and `main` comes next.
+fn command(call: &Call) {
+    forget_record();
+    let Some((memory, life)) = claim(MEMORY).and_then(|memory| claim(LIFE).map(|life| (memory, life))) else { return };
+    if let Err(error) = life::be_child_of(life, !call.traits.outlives) {
+        give_up(&format!("no thread can be started: {error}"));
+    }
+    let fabric = attach(memory);
+    set_up(call, &fabric);
 }
 
-/// Ends the process at once: no destructor, no buffer written.
-fn leave(code: c_int) -> ! {
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(code) }
+/// Whether descriptors 3 and 4 are what the record of a command says. Programs pass their environment on, and not always their descriptors.
+fn inherited(memory: u64, life: u64) -> bool {
+    [(MEMORY, memory), (LIFE, life)].into_iter().all(|(number, inode)| {
+        // SAFETY: the number is only used for this call, which fails if it is not open.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) };
+        rustix::fs::fstat(fd).is_ok_and(|stat| stat.st_ino == inode)
+    })
 }
 
-fn give_up(why: &str) -> ! {
-    eprintln!("polyproc: a child process (pid {}) cannot start: {why}", std::process::id());
-    leave(1);
+/// Attaches the fabric whose memory a child was given.
+pub(crate) fn attach(memory: OwnedFd) -> Fabric {
+    match Fabric::attach(memory) {
+        Ok(fabric) => fabric,
+        Err(error) => give_up_for(&error.into()),
+    }
+}
+
+/// The body of a child, however it was started. The answer is its exit code.
+pub(crate) fn run(call: &Call, fabric: &Fabric) -> i32 {
+    set_up(call, fabric);
+    let worker = matches!(call.entry, Entry::Worker { .. });
+    handle(libc::SIGPIPE, libc::SIG_IGN);
+    if worker {
+        // Ctrl-C goes to the whole group; a worker ends when its pool says so, or with its parent.
+        handle(libc::SIGINT, libc::SIG_IGN);
+    }
+    install_panic_hook(!worker);
+    match &call.entry {
+        Entry::Process { mailbox } => crate::process::child(mailbox),
+        Entry::Worker { number, place, tickets } => {
+            crate::worker::enter(*place);
+            crate::pool::worker::run(fabric, *number, tickets)
+        }
+        // They have no body here.
+        Entry::Server | Entry::Command { .. } => 1,
+    }
+}
+
+/// What every child is told: who it is, its fabric, and how it starts its own children.
+fn set_up(call: &Call, fabric: &Fabric) {
+    current::become_what(call);
+    Fabric::set_current(fabric);
+    set_start_method(call.traits.method);
+    if let Ok(level) = std::env::var(crate::logging::VARIABLE) {
+        // SAFETY: the child has one thread that reads the environment, and it is this one.
+        unsafe { std::env::remove_var(crate::logging::VARIABLE) };
+        crate::logging::inherit(&level);
+    }
+}
+
+/// Once in a process and its forks: a hook upon the same hook would only do the same again.
+pub(crate) fn install_panic_hook(print: bool) {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.swap(true, Ordering::Relaxed) {
+        crate::panic::install(print);
+    }
+}
+
+/// In a child of the fork server, which ignores what its children should not.
+pub(crate) fn end_ignoring_interrupts() {
+    handle(libc::SIGINT, libc::SIG_DFL);
+}
+
+/// So that no program started from here takes it for its own.
+fn forget_record() {
+    // SAFETY: the program has not reached main, or is at its first line: no other thread reads the environment.
+    unsafe { std::env::remove_var(VARIABLE) };
 }
 
 /// Takes an inherited descriptor, which programs started from here must not inherit in turn.
@@ -269,9 +254,11 @@ fn open_standard_descriptors() {
     }
 }
 
-fn ignore(signal: c_int) {
-    // SAFETY: ignoring a signal installs no code.
-    unsafe { libc::signal(signal, libc::SIG_IGN) };
+/// Ignores a signal, or lets it do what it does by default.
+fn handle(signal: c_int, how: libc::sighandler_t) {
+    debug_assert!(how == libc::SIG_IGN || how == libc::SIG_DFL);
+    // SAFETY: neither installs any code.
+    unsafe { libc::signal(signal, how) };
 }
 
 /// Process lists would show `exe`, the name of the link that was started.

@@ -1,19 +1,22 @@
-//! A started process as its parent sees it: pidfd, end, signals, and the list of those that nobody waits for any more.
+//! A started process as its parent sees it: pidfd, end, signals.
 //!
-//! All through the pidfd, so a pid that was given to somebody else is never touched. Must not know what the process runs.
+//! All through the pidfd, so a pid that was given to somebody else is never touched. A child of the fork server is collected there, and its end comes over a link; if the server
+//! dies, the pidfd still tells that the child ended, but perhaps nobody how. Must not know what the process runs.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use polyproc_ipc::Fabric;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
-use crate::boot::{Call, Entry};
+use crate::boot::Entry;
 use crate::error::{Error, Result};
+use crate::start::server::{Report, look};
+use crate::start::{Launch, Launched, Options, StartMethod, What, fork_generation, launch};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,25 +27,48 @@ pub(crate) enum End {
     Lost,
 }
 
+/// How long the fork server, while it lives, may take to say how a child ended whose end is seen already.
+const REPORT: Duration = Duration::from_secs(5);
+
 /// A child of this process.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
     pidfd: OwnedFd,
-    end: Mutex<Option<End>>,
+    /// Where the fork server reports the end.
+    report: Option<OwnedFd>,
+    /// The process whose child it is.
+    home: u32,
+    end: Mutex<Known>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    Nothing,
+    /// The fork server is gone.
+    ServerGone,
+    End(End),
 }
 
 impl Child {
     /// Starts this program, or `program`, as a child of `entry` in `fabric`.
-    pub(crate) fn start(program: Option<&Path>, entry: Entry, fabric: &Fabric) -> Result<Child> {
-        Child::start_call(program, &Call::new(entry), fabric)
+    pub(crate) fn start(method: StartMethod, program: Option<&Path>, entry: Entry, environment: &[(String, String)], fabric: &Fabric) -> Result<Child> {
+        let what = program.map_or(What::Own, What::Program);
+        let name = match &entry {
+            Entry::Worker { number, .. } => format!("PoolWorker-{}", number + 1),
+            _ => String::from("Process"),
+        };
+        let mut options = Options::for_task();
+        for (name, value) in environment {
+            options.environment.set(name.as_ref(), value.as_ref());
+        }
+        Ok(Child::new(launch(Launch { entry, fabric, method: Some(method), what, name: &name }, options)?))
     }
 
-    /// The same for a whole record.
-    pub(crate) fn start_call(program: Option<&Path>, call: &Call, fabric: &Fabric) -> Result<Child> {
-        reap_orphans();
-        let (pid, pidfd) = crate::spawn::spawn(program, call, fabric.descriptor())?;
-        Ok(Child { pid, pidfd, end: Mutex::new(None) })
+    pub(crate) fn new(launched: Launched) -> Child {
+        let Launched { pid, pidfd, lost, report, .. } = launched;
+        let known = if lost { Known::End(End::Lost) } else { Known::Nothing };
+        Child { pid, pidfd, report, home: fork_generation(), end: Mutex::new(known) }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -54,48 +80,100 @@ impl Child {
         self.pidfd.as_fd()
     }
 
+    /// Whether this is the process whose child it is, and no fork of that.
+    pub(crate) fn at_home(&self) -> bool {
+        self.home == fork_generation()
+    }
+
+    /// Whether the process has ended, without collecting it.
+    pub(crate) fn has_ended(&self) -> bool {
+        readable(self.pidfd.as_fd(), Some(Duration::ZERO)).unwrap_or(false)
+    }
+
+    /// Whether its pid is its own for sure: it was not collected, and nobody else will while it runs.
+    pub(crate) fn holds_its_number(&self) -> bool {
+        let known = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        self.at_home() && !matches!(known, Known::End(_)) && (self.report.is_none() || !self.has_ended())
+    }
+
     /// Waits until the process has ended, but no longer than `limit`, and collects it. `None`: it still runs.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> Result<Option<End>> {
-        if let Some(end) = self.reap()? {
-            return Ok(Some(end));
-        }
-        let until = limit.and_then(|limit| std::time::Instant::now().checked_add(limit));
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
-            let left = until.map(|until| until.saturating_duration_since(std::time::Instant::now()));
-            let timeout = left.and_then(|left| left.try_into().ok());
-            match poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], timeout.as_ref()) {
-                Ok(0) if left.is_some_and(|left| left.is_zero()) => return self.reap(),
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => {
-                    if let Some(end) = self.reap()? {
-                        return Ok(Some(end));
-                    }
-                }
-                Err(errno) => return Err(Error::os(errno, format!("waiting for process {}", self.pid()))),
+            if let Some(end) = self.reap()? {
+                return Ok(Some(end));
             }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+            let told = readable(self.pidfd.as_fd(), left);
+            told.map_err(|errno| Error::os(errno, format!("waiting for process {}", self.pid())))?;
         }
     }
 
     /// Collects the process if it has ended, without waiting.
     pub(crate) fn reap(&self) -> Result<Option<End>> {
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        if end.is_none() {
-            *end = match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
-                Ok(None) | Err(Errno::INTR) => None,
-                Ok(Some(status)) => {
-                    let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| -signal));
-                    Some(code.map_or(End::Lost, End::Code))
-                }
-                // Collected by a wait for any child, or SIGCHLD is ignored.
-                Err(Errno::CHILD) => Some(End::Lost),
-                Err(errno) => return Err(Error::os(errno, format!("collecting process {}", self.pid()))),
-            };
+        if !self.at_home() {
+            return Err(Error::argument(format!(
+                "process {} is a child of the process that this one was forked from: only that one can wait for it",
+                self.pid()
+            )));
         }
-        Ok(*end)
+        let mut known = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Known::End(end) = *known {
+            return Ok(Some(end));
+        }
+        if let (Some(report), Known::Nothing) = (&self.report, *known) {
+            if let Some(learnt) = self.ask(report)? {
+                *known = learnt;
+            }
+            match *known {
+                Known::End(end) => return Ok(Some(end)),
+                Known::Nothing => return Ok(None),
+                Known::ServerGone => {}
+            }
+        }
+        // A child of a server that is gone is somebody else's to collect, and that says nothing of whether it runs.
+        if self.report.is_some() && !self.has_ended() {
+            return Ok(None);
+        }
+        let end = match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(None) | Err(Errno::INTR) => return Ok(None),
+            Ok(Some(status)) => {
+                let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| -signal));
+                code.map_or(End::Lost, End::Code)
+            }
+            // Collected by a wait for any child, or SIGCHLD is ignored.
+            Err(Errno::CHILD) => End::Lost,
+            Err(errno) => return Err(Error::os(errno, format!("collecting process {}", self.pid()))),
+        };
+        *known = Known::End(end);
+        Ok(Some(end))
+    }
+
+    /// What the fork server has to say.
+    fn ask(&self, report: &OwnedFd) -> Result<Option<Known>> {
+        if !self.has_ended() {
+            // The server says nothing before, but it may be gone: then nobody waits for its word later.
+            return Ok(None);
+        }
+        let told = readable(report.as_fd(), Some(REPORT)).map_err(|errno| Error::os(errno, format!("waiting for process {}", self.pid())))?;
+        if !told {
+            return Ok(None);
+        }
+        Ok(match look(report.as_fd()) {
+            Report::Silent => None,
+            Report::Ended(code) => Some(Known::End(code.map_or(End::Lost, End::Code))),
+            Report::Gone => Some(Known::ServerGone),
+        })
     }
 
     /// Sends a signal; nothing happens if the process has ended.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        if matches!(*self.end.lock().unwrap_or_else(PoisonError::into_inner), Known::End(_)) {
+            return Ok(());
+        }
         match pidfd_send_signal(&self.pidfd, signal) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(errno) => Err(Error::os(errno, format!("sending a signal to process {}", self.pid()))),
@@ -103,30 +181,12 @@ impl Child {
     }
 }
 
-static ORPHANS: Mutex<Vec<Box<dyn Orphan>>> = Mutex::new(Vec::new());
-
-/// A process whose handle was dropped while it ran.
-pub(crate) trait Orphan: Send {
-    /// Collects the process if it has ended; true if there is nothing left to do.
-    fn collect(&self) -> bool;
-}
-
-/// Remembers a process until it can be collected.
-pub(crate) fn adopt(orphan: Box<dyn Orphan>) {
-    if !orphan.collect() {
-        ORPHANS.lock().unwrap_or_else(PoisonError::into_inner).push(orphan);
+/// Waits until `fd` can be read, at most `time`. A signal ends the wait early: false.
+pub(crate) fn readable(fd: BorrowedFd<'_>, time: Option<Duration>) -> Result<bool, Errno> {
+    let time: Option<Timespec> = time.and_then(|time| time.try_into().ok());
+    match poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], time.as_ref()) {
+        Ok(count) => Ok(count > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno),
     }
-}
-
-/// Collects every forgotten process that has ended.
-pub(crate) fn reap_orphans() {
-    // Taken out first: what an orphan holds may start or drop processes itself. If another thread is at it, that will do.
-    let Ok(mut held) = ORPHANS.try_lock() else { return };
-    if held.is_empty() {
-        return;
-    }
-    let mut list = std::mem::take(&mut *held);
-    drop(held);
-    list.retain(|orphan| !orphan.collect());
-    ORPHANS.lock().unwrap_or_else(PoisonError::into_inner).append(&mut list);
 }

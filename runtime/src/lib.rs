@@ -55,8 +55,8 @@
 extern crate self as polyproc;
 
 mod boot;
+mod calling;
 mod child;
-mod current;
 mod error;
 mod logging;
 mod memory;
@@ -65,14 +65,14 @@ mod pool;
 mod process;
 pub mod progress;
 mod registry;
-mod spawn;
+mod start;
 mod task;
 pub mod trace;
 mod wire;
 pub mod worker;
 
 pub use boot::init;
-pub use current::{CurrentCall, cancelled, current_call};
+pub use calling::{CurrentCall, cancelled, current_call};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "log")]
 pub use logging::log_to_stderr;
@@ -83,7 +83,9 @@ pub use pool::{
     AsCompleted, AsyncResult, Calls, Imap, JobProgress, MemoryLimit, Options, Pool, PoolBuilder, Priority, Progress, Retry, WaitUntil, WorkerInfo,
     WorkerProgress, as_completed, wait_calls,
 };
-pub use process::{Exit, Process, ProcessBuilder};
+pub use process::{CommandBuilder, CurrentProcess, Exit, ParentProcess, Process, ProcessBuilder, active_children, current, parent};
+pub use start::server::{fork_server_pid, set_fork_server_preload};
+pub use start::{StartMethod, Stdio, set_start_method, start_method};
 pub use task::{Task, TaskFn};
 #[cfg(feature = "log")]
 pub use tracing::Level as LogLevel;

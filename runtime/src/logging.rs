@@ -3,7 +3,7 @@
 //! A program that has a subscriber of its own needs nothing of this file. A child has none, as nothing of `main` has run in it; so [`log_to_stderr`] is inherited: the parent puts the level into the
 //! child's environment ([`VARIABLE`]), and the child does the same before it runs anything. Must not know pools or processes.
 
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 /// The variable by which a child inherits its parent's [`log_to_stderr`].
 pub(crate) const VARIABLE: &str = "POLYPROC_LOG";
@@ -12,18 +12,16 @@ pub(crate) const VARIABLE: &str = "POLYPROC_LOG";
 pub(crate) const TARGET: &str = "polyproc";
 
 static LEVEL: RwLock<Option<String>> = RwLock::new(None);
-static NAME: OnceLock<String> = OnceLock::new();
 
 /// What children are to find in [`VARIABLE`].
 pub(crate) fn level() -> Option<String> {
     LEVEL.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// In a child, before it runs anything: logs as its parent does. `name` is what its lines call it.
-pub(crate) fn inherit(level: Option<&str>, name: String) {
-    let _ = NAME.set(name);
+/// In a child, before it runs anything: logs as its parent does.
+pub(crate) fn inherit(level: &str) {
     #[cfg(feature = "log")]
-    if let Some(level) = level.and_then(|level| level.parse().ok()) {
+    if let Ok(level) = level.parse() {
         // A constructor of the program may have been faster: then it is the program's.
         let _ = stderr::install(level);
     }
@@ -57,7 +55,7 @@ mod stderr {
     ///
     /// ```text
     /// [INFO/MainProcess 4711] worker started worker=0 pid=4712
-    /// [DEBUG/Worker-0 4712] takes calls
+    /// [DEBUG/PoolWorker-1 4712] takes calls
     /// ```
     ///
     /// | level | what this library logs |
@@ -99,7 +97,7 @@ mod stderr {
         N: for<'a> FormatFields<'a> + 'static,
     {
         fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-            let name = super::NAME.get().map_or("MainProcess", String::as_str);
+            let name = crate::process::current::name();
             write!(line, "[{}/{name} {}] ", event.metadata().level(), std::process::id())?;
             if event.metadata().target() != super::TARGET {
                 write!(line, "{}: ", event.metadata().target())?;

@@ -118,6 +118,13 @@ impl Fabric {
         *lock(&CURRENT) = Some(fabric.clone());
     }
 
+    /// Runs `body` while no thread is about to change what this process knows of its fabrics, so that a fork in it leaves no lock behind that nobody holds.
+    #[doc(hidden)]
+    pub fn hold_still<R>(body: impl FnOnce() -> R) -> R {
+        let _held = (lock(&CURRENT), lock(&ATTACHED));
+        body()
+    }
+
     /// Attaches by descriptor, as a child does with the one it inherited.
     pub fn attach(descriptor: OwnedFd) -> Result<Fabric> {
         let segment = Segment::attach(descriptor, "the inherited fabric")?;

@@ -15,6 +15,7 @@ use super::setup::Setup;
 use super::table::Shared;
 use super::{Pool, cpus, hooks, supervisor};
 use crate::error::{Error, ErrorKind, Result};
+use crate::start::StartMethod;
 use crate::task::{Task, TaskFn};
 
 /// How long a worker that may go is idle before it does, unless that is said.
@@ -60,6 +61,7 @@ pub struct PoolBuilder {
     pin: Pin,
     threads: Option<usize>,
     events: Keep,
+    method: StartMethod,
 }
 
 /// On which processors workers run.
@@ -100,6 +102,8 @@ pub(super) struct Settings {
     pub(super) environment: Vec<(String, String)>,
     /// Which events are kept.
     pub(super) events: Keep,
+    /// How they are started.
+    pub(super) method: StartMethod,
 }
 
 impl PoolBuilder {
@@ -244,6 +248,13 @@ impl PoolBuilder {
         self
     }
 
+    /// How workers are started: by [`StartMethod::Spawn`] (which it is without this) or [`StartMethod::ForkServer`]. `Fork` is refused: a pool has threads, whose locks a copy of
+    /// this process would inherit.
+    pub fn start_method(mut self, method: StartMethod) -> PoolBuilder {
+        self.method = method;
+        self
+    }
+
     /// Starts the workers, and returns without waiting until they are up.
     ///
     /// # Errors
@@ -314,6 +325,12 @@ impl PoolBuilder {
             Pin::OneEach => cpus::one_each()?,
             Pin::To(lists) => cpus::checked(lists)?,
         };
+        if self.method == StartMethod::Fork {
+            return Err(Error::argument("workers cannot be forks of a process with threads, as a pool has: use StartMethod::Spawn or StartMethod::ForkServer"));
+        }
+        if self.method == StartMethod::ForkServer && !cpus.is_empty() {
+            return Err(Error::argument("workers that the fork server starts cannot be pinned to processors: use StartMethod::Spawn"));
+        }
         let environment = match self.threads {
             Some(0) => Vec::new(),
             Some(threads) => cpus::thread_variables(threads, true),
@@ -336,6 +353,7 @@ impl PoolBuilder {
             cpus,
             environment,
             options: self.options,
+            method: self.method,
             events: self.events.clone(),
             max_pending: self.max_pending.unwrap_or(MAX_PENDING),
         })

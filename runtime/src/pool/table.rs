@@ -18,10 +18,10 @@ use super::limits::Facts;
 use super::options::{LANES, Options};
 use super::progress::Reports;
 use super::warden::Warden;
-use crate::boot::{Call, Entry};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging::TARGET;
+use crate::start::{Entry, WorkerTickets};
 use crate::wire;
 
 /// What a call came to: its encoded value, or why there is none.
@@ -194,7 +194,7 @@ impl Shared {
             results,
             settings,
             bell,
-            forks: crate::spawn::fork_generation(),
+            forks: crate::start::fork_generation(),
             setup,
             workers: Mutex::default(),
             pages: Mutex::default(),
@@ -216,7 +216,7 @@ impl Shared {
 
     /// Whether this is the process that made the pool, and no fork of it.
     pub(super) fn at_home(&self) -> bool {
-        self.forks == crate::spawn::fork_generation()
+        self.forks == crate::start::fork_generation()
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -418,14 +418,16 @@ impl Shared {
         let spare = self.pages.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let page = spare.map_or_else(|| Page::new(&self.fabric), Page::pass_on)?;
         let (tasks, results, cancelled) = (self.tasks.lend(), self.results.lend(), self.board.lend());
-        let setup = self.setup.as_ref().map(Array::lend);
-        let entry = Entry::Worker { number, place, tasks, results, page: page.lend(), cancelled, setup, events: self.journal.lend() };
-        let call = Call { environment: self.settings.environment.clone(), ..Call::new(entry) };
+        let (setup, events) = (self.setup.as_ref().map(Array::lend), self.journal.lend());
+        let tickets = WorkerTickets { tasks, results, page: page.lend(), cancelled, setup, events };
+        let entry = Entry::Worker { number, place, tickets: Box::new(tickets) };
+        let settings = &self.settings;
         self.board.introduce(page, |page| {
             // Entered under the lock, so that the collector finds a worker that announces itself at once.
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
             let pinned = Pinned::to(&self.settings.cpus, place).inspect_err(|_| self.keep_page(page.clone()))?;
-            let child = Child::start_call(self.settings.program.as_deref(), &call, &self.fabric).inspect_err(|_| self.keep_page(page.clone()))?;
+            let child = Child::start(settings.method, settings.program.as_deref(), entry, &settings.environment, &self.fabric);
+            let child = child.inspect_err(|_| self.keep_page(page.clone()))?;
             drop(pinned);
             let (owner, [finished, failed], buried) = (AtomicU64::new(0), [AtomicU64::new(0), AtomicU64::new(0)], AtomicBool::new(false));
             let worker = Arc::new(Worker { number, place, child, page, buried, owner, finished, failed, facts: Facts::default() });

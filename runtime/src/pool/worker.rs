@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Ticket};
+use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric};
 
 use super::desk::{self, Desk};
 use super::journal::Calls;
@@ -14,8 +14,9 @@ use super::setup::Setup;
 use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::memory::Gauge;
 use crate::registry::{self, Run};
+use crate::start::WorkerTickets;
 use crate::wire::{self, Batch};
-use crate::{current, panic};
+use crate::{calling, panic};
 
 /// A record that waited longer than this, in nanoseconds, is announced at once, and not with the batch's last.
 const PROMPT: u64 = 1_000_000;
@@ -26,8 +27,8 @@ const FULL: Duration = Duration::from_millis(5);
 pub(super) const LEFT: u64 = 1 << 32;
 
 /// Works until the pool is closed, or wants this worker no more. The answer is the exit code.
-pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4], setup: Option<&Ticket>, events: Option<&Ticket>) -> i32 {
-    match serve(fabric, number, tickets, setup, events) {
+pub(crate) fn run(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> i32 {
+    match serve(fabric, number, tickets) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("polyproc: worker {number} (pid {}) ends: {error}", std::process::id());
@@ -36,11 +37,11 @@ pub(crate) fn run(fabric: &Fabric, number: u32, tickets: [&Ticket; 4], setup: Op
     }
 }
 
-fn serve(fabric: &Fabric, number: u32, [tasks, results, page, cancelled]: [&Ticket; 4], setup: Option<&Ticket>, events: Option<&Ticket>) -> Result<i32> {
-    let tasks = BytesQueue::from_ticket(tasks)?;
-    let results = BytesQueue::from_ticket(results)?;
-    let desk = Desk::new(page, cancelled)?;
-    let setup = Setup::read(setup)?;
+fn serve(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> Result<i32> {
+    let tasks = BytesQueue::from_ticket(&tickets.tasks)?;
+    let results = BytesQueue::from_ticket(&tickets.results)?;
+    let desk = Desk::new(&tickets.page, &tickets.cancelled)?;
+    let setup = Setup::read(tickets.setup.as_ref())?;
     let owner = fabric.member()?.to_bits();
     if let Some(hook) = &setup.on_start
         && let Err(failure) = call(hook, &mut Vec::new())
@@ -51,7 +52,8 @@ fn serve(fabric: &Fabric, number: u32, [tasks, results, page, cancelled]: [&Tick
     // Before the first lease: the pool must know whose leases to ask for.
     put(&results, &wire::hello(number, owner))?;
     let gauge = setup.soft_memory.map(Gauge::new);
-    let mut worker = Worker { results, desk, owner, record: Vec::new(), known: None, left: setup.most_calls, gauge, calls: Calls::new(events) };
+    let mut worker =
+        Worker { results, desk, owner, record: Vec::new(), known: None, left: setup.most_calls, gauge, calls: Calls::new(tickets.events.as_ref()) };
     tracing::debug!(target: crate::logging::TARGET, "takes calls");
     loop {
         let lease = match tasks.get_lease() {
@@ -124,7 +126,7 @@ impl Worker {
         let task = self.find(batch.name);
         self.desk.open(batch)?;
         if let (Ok(_), Some((name, _))) = (&task, &self.known) {
-            current::prepare(name, batch.first, &batch.terms, self.desk.page());
+            calling::prepare(name, batch.first, &batch.terms, self.desk.page());
         }
         self.calls.enter(batch.name);
         let mut started = desk::now();
@@ -138,7 +140,7 @@ impl Worker {
             wire::done(&mut self.record, batch.job, index, self.owner);
             let answer = match &task {
                 _ if self.desk.must_skip(batch.job)? => Err(Failure::new(ErrorKind::Cancelled, batch.name, "")),
-                Ok(run) => current::with(index, serial, started, || panic::watch(batch.name, || run(arguments, &mut self.record))),
+                Ok(run) => calling::with(index, serial, started, || panic::watch(batch.name, || run(arguments, &mut self.record))),
                 Err(failure) => Err(failure.clone()),
             };
             let failure = answer.err();

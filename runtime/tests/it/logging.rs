@@ -46,9 +46,9 @@ fn a_run_is_told_on_standard_error() {
         assert!(of("WARN/MainProcess").iter().any(|line| line.starts_with("worker was ended by signal 9 (SIGKILL) worker=0 pid=")), "{text}");
         assert!(of("INFO/MainProcess").iter().any(|line| line.starts_with("worker started worker=1") && line.ends_with("again=true")), "{text}");
         assert!(of("INFO/MainProcess").contains(&"pool is over"), "{text}");
-        assert_eq!(of("INFO/Worker-1"), ["it::logging: from a task answer=42"], "{text}");
+        assert_eq!(of("INFO/PoolWorker-2"), ["it::logging: from a task answer=42"], "{text}");
         assert_eq!(of("WARN/Process-1").len() + of("WARN/Process").len(), 1, "{text}");
-        assert_eq!(of("INFO/Worker-0"), ["it::logging: from a task answer=42"], "the worker of a process: {text}");
+        assert_eq!(of("INFO/PoolWorker-1"), ["it::logging: from a task answer=42"], "the worker of a process: {text}");
         assert!(!text.contains("not at this level") && !text.contains("DEBUG"), "{text}");
         let pids = text.lines().filter_map(|line| line.strip_prefix("[")?.split_once(']')?.0.split_once(' ')?.1.parse::<u32>().ok());
         assert!(pids.collect::<std::collections::BTreeSet<_>>().len() >= 4, "{text}");
@@ -59,10 +59,10 @@ fn a_run_is_told_on_standard_error() {
 fn rust_log_says_more_exactly() {
     watched(|| {
         let text = run("logging::a_run_that_logs", Some("it=debug,polyproc=off"));
-        assert!(lines(&text, "DEBUG/Worker-1").contains(&"it::logging: not at this level"), "{text}");
+        assert!(lines(&text, "DEBUG/PoolWorker-2").contains(&"it::logging: not at this level"), "{text}");
         assert!(!text.contains("worker started"), "{text}");
         let text = run("logging::a_run_that_logs", Some("polyproc=debug"));
-        assert!(lines(&text, "DEBUG/Worker-1").contains(&"takes calls"), "{text}");
+        assert!(lines(&text, "DEBUG/PoolWorker-2").contains(&"takes calls"), "{text}");
     });
 }
 

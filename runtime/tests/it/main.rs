@@ -1,17 +1,22 @@
 //! Processes and pools, started for real. One program: its children are this test program again.
 
 mod bad_input;
+mod command;
 mod death;
+mod family;
 mod futures;
 mod last;
 mod limits;
 mod logging;
 mod nested;
+mod orphans;
 mod pool;
 mod process;
 mod progress;
 mod retry;
 mod size;
+mod start;
+mod start_limits;
 mod storm;
 mod worker_limits;
 mod worker_storm;
