@@ -243,7 +243,9 @@ fn writers_that_are_killed() {
             while ring.read().unwrap().next < until {
                 check(&ring.read().unwrap().events, &mut BTreeMap::new());
             }
-            writers.iter_mut().for_each(|writer| drop(writer.kill()));
+            for writer in &mut writers {
+                writer.kill();
+            }
             fabric.sweep().unwrap();
             let history = ring.read().unwrap();
             check(&history.events, &mut BTreeMap::new());
