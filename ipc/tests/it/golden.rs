@@ -221,7 +221,7 @@ fn event_rings() {
     assert_eq!((word(&file, object + 8), word(&file, object + 192), word(&file, object + 208)), (15, u64::from(b'Q'), 336), "kind, type and number of cells");
     let data = word(&file, object + 216);
     let found: Vec<(u64, u64)> = words(&file, data..data + 336 * 8).into_iter().map(|(at, word)| (at - data, word)).collect();
-    let about = 3 << 56 | 1 << 32 | 4711;
+    let about = 3 << 56 | 1 << 32 | 0x1267; // 4711
     let first = 128 + 16 * 128;
     assert_eq!(
         found,
@@ -243,7 +243,7 @@ fn event_rings() {
     );
 }
 
-const SEALS: [u64; 2] = [0xf135d8c0, 0x1b4df6707];
+const SEALS: [u64; 2] = [0xf135_d8c0, 0x1_b4df_6707];
 
 fn golden_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/segment-1.txt")
