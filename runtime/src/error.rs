@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn what_is_known_of_a_death_is_said() {
         let death = Death { resident: Some(3 << 20), out_of_memory: Some(true), ..Death::new(7, -9) };
-        assert_eq!(death.to_string(), "was ended by signal 9 (SIGKILL), for want of memory, with 3072 KiB resident");
+        assert_eq!(death.to_string(), "was ended by signal 9 (SIGKILL) for lack of memory (it had 3 MiB when last seen)");
         let error = Error::died(death, "t", CallId { number: 0, attempt: 1 });
         assert_eq!((error.resident(), error.out_of_memory()), (Some(3 << 20), Some(true)));
     }

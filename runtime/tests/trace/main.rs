@@ -144,7 +144,7 @@ fn a_pool_without_events() {
         let pool = Pool::builder().workers(1).fabric(&fabric).events(0).build().unwrap();
         assert_eq!(pool.map(double, 0..5).unwrap(), [0, 2, 4, 6, 8]);
         assert!(pool.events().is_none());
-        assert_eq!(fabric.objects().unwrap().len(), 2, "the two queues");
+        assert_eq!(fabric.objects().unwrap().len(), 4, "two queues, the page of the worker and the set of the cancelled");
         let path = std::env::temp_dir().join("polyproc-no-trace.json");
         assert_eq!(pool.trace(&path).unwrap_err().kind(), ErrorKind::Ipc(polyproc::ipc::ErrorKind::InvalidArgument));
         assert!(!path.exists());
