@@ -106,5 +106,5 @@ pub mod __private {
 
     pub use crate::error::Failure;
     pub use crate::registry::Entry;
-    pub use crate::task::run;
+    pub use crate::task::{Exchange, run};
 }

@@ -19,7 +19,11 @@
 //!
 //! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again.
 
+use polyproc_ipc::{Packing, Parcel};
+use serde::Serialize;
+
 use crate::error::Failure;
+use crate::task::encode_args;
 
 const BATCH: u8 = 1;
 const DONE: u8 = 2;
@@ -130,7 +134,7 @@ impl<'a> Batch<'a> {
         for item in self.items().skip(skip as usize).take(most as usize) {
             part.push_encoded(item);
         }
-        Some(part.finish())
+        Some(part.finish().body)
     }
 }
 
@@ -149,9 +153,39 @@ pub(crate) fn task_of(head: &[u8]) -> Option<String> {
     Some(lossy(&name[..name.len().min(length.into())]))
 }
 
+/// Bytes on their way into a queue, and the blocks beside them.
+#[derive(Debug, Default)]
+pub(crate) struct Letter {
+    pub(crate) body: Vec<u8>,
+    pub(crate) packing: Packing,
+}
+
+impl Letter {
+    /// `body`, parts of which came from this parcel, with its blocks.
+    pub(crate) fn with_blocks_of(parcel: Option<&Parcel>, body: Vec<u8>) -> Letter {
+        let mut packing = Packing::new();
+        if let Some(parcel) = parcel {
+            packing.adopt(parcel);
+        }
+        Letter { body, packing }
+    }
+
+    /// The same once more. As long as both are there, no block can go without a copy.
+    pub(crate) fn again(&self) -> Letter {
+        Letter { body: self.body.clone(), packing: self.packing.clone() }
+    }
+}
+
+impl From<Vec<u8>> for Letter {
+    fn from(body: Vec<u8>) -> Letter {
+        Letter { body, packing: Packing::new() }
+    }
+}
+
 /// A batch being written.
 pub(crate) struct BatchBuilder {
     bytes: Vec<u8>,
+    packing: Packing,
     count: u32,
 }
 
@@ -170,13 +204,14 @@ impl BatchBuilder {
         bytes.extend_from_slice(&terms.soft.to_le_bytes());
         bytes.extend_from_slice(&terms.hard.to_le_bytes());
         bytes.extend_from_slice(name);
-        BatchBuilder { bytes, count: 0 }
+        BatchBuilder { bytes, packing: Packing::new(), count: 0 }
     }
 
-    /// Adds a call whose arguments `write` appends. If it fails, the batch is as before.
-    pub(crate) fn push<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    /// Adds a call with these arguments, which are dropped. If it fails, the batch is as before.
+    pub(crate) fn push<A: Serialize>(&mut self, arguments: A) -> polyproc_ipc::Result<()> {
         let start = self.bytes.len();
-        sized_by(&mut self.bytes, write).inspect_err(|_| self.bytes.truncate(start))?;
+        let packing = &mut self.packing;
+        sized_by(&mut self.bytes, |out| encode_args(&arguments, packing, out)).inspect_err(|_| self.bytes.truncate(start))?;
         self.count += 1;
         Ok(())
     }
@@ -192,9 +227,9 @@ impl BatchBuilder {
         self.count
     }
 
-    /// Bytes written so far.
+    /// Bytes written so far, and in blocks.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.packing.size()
     }
 
     /// Says which job the batch belongs to, where that was not known at its start.
@@ -202,9 +237,9 @@ impl BatchBuilder {
         self.bytes[JOB_AT..JOB_AT + 8].copy_from_slice(&job.to_le_bytes());
     }
 
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Letter {
         self.bytes[COUNT_AT..COUNT_AT + 4].copy_from_slice(&self.count.to_le_bytes());
-        self.bytes
+        Letter { body: self.bytes, packing: self.packing }
     }
 }
 
@@ -380,7 +415,7 @@ fn lossy(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use polyproc_ipc::Block;
 
     use super::*;
 
@@ -389,9 +424,9 @@ mod tests {
     fn batch(items: &[&[u8]]) -> Vec<u8> {
         let mut batch = BatchBuilder::new(7, 100, "a::b", TERMS);
         for item in items {
-            batch.push(|out| out.write_all(item)).unwrap();
+            batch.push_encoded(item);
         }
-        batch.finish()
+        batch.finish().body
     }
 
     fn records() -> Vec<Vec<u8>> {
@@ -434,14 +469,18 @@ mod tests {
     #[test]
     fn a_call_that_cannot_be_written_leaves_no_trace() {
         let mut half = BatchBuilder::new(1, 0, "t", TERMS);
-        half.push(|out| out.write_all(&[1])).unwrap();
-        half.push(|out| {
-            out.push(2);
-            Err(())
-        })
-        .unwrap_err();
-        let bytes = half.finish();
-        assert_eq!(Batch::parse(&bytes).unwrap().items().collect::<Vec<_>>(), [[1]]);
+        struct Bad(Block<u8>);
+        impl Serialize for Bad {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)?;
+                Err(serde::ser::Error::custom("on purpose"))
+            }
+        }
+        half.push((1_u8,)).unwrap();
+        half.push((Bad(vec![7; 5000].into()),)).unwrap_err();
+        let letter = half.finish();
+        assert!(letter.packing.is_empty());
+        assert_eq!(Batch::parse(&letter.body).unwrap().items().collect::<Vec<_>>(), [[0x91, 1]]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner};
+use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner, Parcel, codec};
+use serde::de::DeserializeOwned;
 
 use super::builder::Settings;
 use super::cpus::Pinned;
@@ -22,21 +23,31 @@ use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging::TARGET;
 use crate::start::{Entry, WorkerTickets};
-use crate::wire;
+use crate::wire::{self, Letter};
 
 /// What a call came to: its encoded value, or why there is none.
 pub(super) type Outcome = Result<Payload>;
 
-/// An encoded value where it arrived: nothing is copied before somebody decodes it.
+/// An encoded value where it arrived, from byte `at` on: nothing is copied before somebody decodes it.
 #[derive(Debug)]
-pub(super) struct Payload {
-    pub(super) message: Message,
-    pub(super) at: usize,
+pub(super) enum Payload {
+    Message {
+        message: Message,
+        at: usize,
+    },
+    /// With blocks beside it.
+    Parcel {
+        parcel: Arc<Parcel>,
+        at: usize,
+    },
 }
 
 impl Payload {
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.message.get(self.at..).unwrap_or_default()
+    pub(super) fn decode<R: DeserializeOwned>(&self) -> polyproc_ipc::Result<R> {
+        match self {
+            Payload::Message { message, at } => codec::decode(message.get(*at..).unwrap_or_default()),
+            Payload::Parcel { parcel, at } => parcel.decode(parcel.body().get(*at..).unwrap_or_default()),
+        }
     }
 }
 
@@ -290,8 +301,10 @@ impl Shared {
     }
 
     /// Puts a batch where workers find it.
-    pub(super) fn submit(&self, batch: &[u8]) -> Result<()> {
-        self.tasks.put_to(wire::lane(batch), batch).map_err(|error| match self.phase() {
+    pub(super) fn submit(&self, batch: Letter) -> Result<()> {
+        let (lane, Letter { body, packing }) = (wire::lane(&batch.body), batch);
+        let put = if packing.is_empty() { self.tasks.put_to(lane, &body) } else { self.tasks.put_packed_to(lane, packing, &body) };
+        put.map_err(|error| match self.phase() {
             Phase::Stopped(error) => error,
             _ => Error::from(error),
         })?;
@@ -332,15 +345,15 @@ impl Shared {
     }
 
     /// Submits again what was begun or taken before, unless its job was cancelled: then it is settled. False: the fabric is full at the moment.
-    pub(super) fn submit_or_settle(&self, id: u64, bytes: &[u8]) -> bool {
+    pub(super) fn submit_or_settle(&self, id: u64, letter: &Letter) -> bool {
         let Some(job) = self.find(id) else { return true };
-        let (Ok(batch), false) = (wire::Batch::parse(bytes), job.is_cancelled()) else {
-            if let Ok(batch) = wire::Batch::parse(bytes) {
+        let (Ok(batch), false) = (wire::Batch::parse(&letter.body), job.is_cancelled()) else {
+            if let Ok(batch) = wire::Batch::parse(&letter.body) {
                 self.settle_all(&job, &batch, |index| Error::skipped(batch.name, index));
             }
             return true;
         };
-        match self.submit(bytes) {
+        match self.submit(letter.again()) {
             Ok(()) => true,
             Err(error) if error.kind() == ErrorKind::Ipc(Ipc::OutOfMemory) => false,
             Err(error) => {
