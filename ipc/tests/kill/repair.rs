@@ -20,7 +20,7 @@ const SAMPLE: u64 = 30;
 
 /// How many first deaths are looked at, and how many ways through a repair are tried, at most: in a routine run, and in a full one.
 const ROUTINE: (usize, usize) = (24, 5);
-const FULL: (usize, usize) = (120, 16);
+const FULL: (usize, usize) = (120, 8);
 
 pub(crate) fn run(table: &mut Table) {
     producers(table);
