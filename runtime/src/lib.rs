@@ -58,6 +58,7 @@ mod boot;
 mod calling;
 mod child;
 mod error;
+mod letter;
 mod logging;
 mod memory;
 mod panic;

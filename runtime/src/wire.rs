@@ -19,10 +19,11 @@
 //!
 //! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again.
 
-use polyproc_ipc::{Packing, Parcel};
+use polyproc_ipc::Packing;
 use serde::Serialize;
 
 use crate::error::Failure;
+pub(crate) use crate::letter::Letter;
 use crate::task::encode_args;
 
 const BATCH: u8 = 1;
@@ -151,35 +152,6 @@ pub(crate) fn task_of(head: &[u8]) -> Option<String> {
     let length = u16::from_le_bytes(head.get(2..4)?.try_into().ok()?);
     let name = head.get(BATCH_HEAD..)?;
     Some(lossy(&name[..name.len().min(length.into())]))
-}
-
-/// Bytes on their way into a queue, and the blocks beside them.
-#[derive(Debug, Default)]
-pub(crate) struct Letter {
-    pub(crate) body: Vec<u8>,
-    pub(crate) packing: Packing,
-}
-
-impl Letter {
-    /// `body`, parts of which came from this parcel, with its blocks.
-    pub(crate) fn with_blocks_of(parcel: Option<&Parcel>, body: Vec<u8>) -> Letter {
-        let mut packing = Packing::new();
-        if let Some(parcel) = parcel {
-            packing.adopt(parcel);
-        }
-        Letter { body, packing }
-    }
-
-    /// The same once more. As long as both are there, no block can go without a copy.
-    pub(crate) fn again(&self) -> Letter {
-        Letter { body: self.body.clone(), packing: self.packing.clone() }
-    }
-}
-
-impl From<Vec<u8>> for Letter {
-    fn from(body: Vec<u8>) -> Letter {
-        Letter { body, packing: Packing::new() }
-    }
 }
 
 /// A batch being written.
@@ -415,6 +387,8 @@ fn lossy(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use polyproc_ipc::Block;
 
     use super::*;
@@ -469,15 +443,9 @@ mod tests {
     #[test]
     fn a_call_that_cannot_be_written_leaves_no_trace() {
         let mut half = BatchBuilder::new(1, 0, "t", TERMS);
-        struct Bad(Block<u8>);
-        impl Serialize for Bad {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.0.serialize(serializer)?;
-                Err(serde::ser::Error::custom("on purpose"))
-            }
-        }
         half.push((1_u8,)).unwrap();
-        half.push((Bad(vec![7; 5000].into()),)).unwrap_err();
+        let no_text = std::path::PathBuf::from(std::ffi::OsString::from_vec(vec![0xff]));
+        half.push((Block::from(vec![7_u8; 5000]), no_text)).unwrap_err();
         let letter = half.finish();
         assert!(letter.packing.is_empty());
         assert_eq!(Batch::parse(&letter.body).unwrap().items().collect::<Vec<_>>(), [[0x91, 1]]);
