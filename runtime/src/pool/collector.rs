@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use polyproc_ipc::{ErrorKind as Ipc, Message};
+use polyproc_ipc::{ErrorKind as Ipc, Message, Parcel, Reclaimed, codec};
 
 use super::desk::Why;
 use super::restarts::{Doing, Restarts};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::warden::{AGAIN, Deed};
 use super::worker::{LEFT, damaged};
-use crate::error::{CallId, Error, ErrorKind, Failure};
+use crate::error::{CallId, Death, Error, ErrorKind, Failure, Result};
 use crate::logging::TARGET;
-use crate::wire::{self, Batch, BatchBuilder, Record, Terms};
+use crate::wire::{self, Batch, BatchBuilder, Letter, Record, Terms};
 
 /// Records taken at once.
 const AT_ONCE: usize = 256;
@@ -50,16 +50,16 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn handle(&mut self, message: Message) {
+        if message.codec() & codec::WITH_BLOCKS != 0 {
+            return self.handle_parcel(message);
+        }
         match Record::parse(&message) {
             Ok(Record::Done { job, index, owner, at }) => {
                 self.credit(owner, true);
-                self.settle(job, index, Ok(Payload { message, at }));
+                self.settle(job, index, Ok(Payload::Message { message, at }));
             }
             Ok(Record::Failed { job, index, owner, attempt, failure, arguments }) => {
-                self.credit(owner, false);
-                let call = CallId { number: index, attempt };
-                let batch = self.again(job, call, &failure, &arguments);
-                self.fail(job, call, Error::failed(failure, call), true, batch);
+                self.failed(job, owner, CallId { number: index, attempt }, failure, &arguments, None);
             }
             Ok(Record::Cancel { job }) => {
                 if let Some(cancelled) = self.shared.find(job) {
@@ -72,6 +72,28 @@ impl Collector<'_> {
             Ok(Record::Unfit { worker, failure }) => self.shared.take_complaint(worker, failure),
             Err(_) => self.shared.stop(&polyproc_ipc::Error::new(Ipc::Corrupt, "a record of the pool's result queue is damaged").into()),
         }
+    }
+
+    /// A value with blocks beside it, or arguments that come back with theirs.
+    fn handle_parcel(&mut self, message: Message) {
+        let damaged = || polyproc_ipc::Error::new(Ipc::Corrupt, "a record of the pool's result queue is damaged").into();
+        let Ok(parcel) = Parcel::open(message) else { return self.shared.stop(&damaged()) };
+        match Record::parse(parcel.body()) {
+            Ok(Record::Done { job, index, owner, at }) => {
+                self.credit(owner, true);
+                self.settle(job, index, Ok(Payload::Parcel { parcel, at }));
+            }
+            Ok(Record::Failed { job, index, owner, attempt, failure, arguments }) => {
+                self.failed(job, owner, CallId { number: index, attempt }, failure, &arguments, Some(&parcel));
+            }
+            _ => self.shared.stop(&damaged()),
+        }
+    }
+
+    fn failed(&mut self, job: u64, owner: u64, call: CallId, failure: Failure, arguments: &[u8], parcel: Option<&Parcel>) {
+        self.credit(owner, false);
+        let batch = self.again(job, call, &failure, arguments).map(|body| Letter::with_blocks_of(parcel, body));
+        self.fail(job, call, Error::failed(failure, call), true, batch);
     }
 
     fn settle(&mut self, id: u64, index: u64, outcome: Outcome) {
@@ -96,11 +118,11 @@ impl Collector<'_> {
         let terms = Terms { attempt: call.attempt, ..self.job(id)?.options().terms() }.again();
         let mut batch = BatchBuilder::new(id, call.number, &failure.task, terms);
         batch.push_encoded(arguments);
-        Some(batch.finish())
+        Some(batch.finish().body)
     }
 
     /// A call failed: it is run again if it may be, as `batch` says, and settled with `error` otherwise.
-    fn fail(&mut self, id: u64, call: CallId, error: Error, by_error: bool, batch: Option<Vec<u8>>) {
+    fn fail(&mut self, id: u64, call: CallId, error: Error, by_error: bool, batch: Option<Letter>) {
         let Some(job) = self.job(id) else { return };
         // If its result was there before, that counts.
         if !job.is_open(call.number) {
@@ -164,23 +186,9 @@ impl Collector<'_> {
         let mut doing = Doing { held: false, began: false };
         for lease in held.into_iter().filter(|lease| !wire::is_leave(&lease.message)) {
             doing.held = true;
-            let Ok(batch) = Batch::parse(&lease.message) else { return self.shared.stop(&damaged("a batch of the pool's task queue")) };
-            let has_left = lease.progress & LEFT != 0;
-            let progress = u32::try_from(lease.progress & !LEFT).unwrap_or(u32::MAX).min(batch.count);
-            doing.began |= progress > 0;
-            if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
-                let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
-                let (error, by_error) = match worker.page.verdict(batch.job, call.number) {
-                    None => (worker.died_in(death, batch.name, call), false),
-                    Some(Why::Cancelled) => (Error::cancelled(death, batch.name, call), true),
-                    Some(Why::OverLimit) => (Error::time_limit(death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
-                };
-                // If its result was put before the death, it is there already, and this changes nothing.
-                self.fail(batch.job, call, error, by_error, batch.single(running, batch.terms.again()));
-            }
-            if let Some(tail) = batch.tail(progress) {
-                tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - progress, "calls of a dead worker are submitted again");
-                self.submit_again(batch.job, tail);
+            match self.inherit(&worker, death, lease) {
+                Ok(began) => doing.began |= began,
+                Err(error) => return self.shared.stop(&error),
             }
         }
         self.shared.bury(&worker);
@@ -193,8 +201,33 @@ impl Collector<'_> {
         self.shared.ring();
     }
 
+    /// Decides what becomes of the calls of a batch that a dead worker had. Whether one of them had begun.
+    fn inherit(&mut self, worker: &Worker, death: Death, lease: Reclaimed) -> Result<bool> {
+        let unreadable = || damaged("a batch of the pool's task queue");
+        let parcel = Parcel::open(lease.message).map_err(|_| unreadable())?;
+        let batch = Batch::parse(parcel.body()).map_err(|wire::Damaged| unreadable())?;
+        let has_left = lease.progress & LEFT != 0;
+        let progress = u32::try_from(lease.progress & !LEFT).unwrap_or(u32::MAX).min(batch.count);
+        if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
+            let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
+            let (error, by_error) = match worker.page.verdict(batch.job, call.number) {
+                None => (worker.died_in(death, batch.name, call), false),
+                Some(Why::Cancelled) => (Error::cancelled(death, batch.name, call), true),
+                Some(Why::OverLimit) => (Error::time_limit(death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
+            };
+            let again = batch.single(running, batch.terms.again()).map(|body| Letter::with_blocks_of(Some(&parcel), body));
+            // If its result was put before the death, it is there already, and this changes nothing.
+            self.fail(batch.job, call, error, by_error, again);
+        }
+        if let Some(tail) = batch.tail(progress) {
+            tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - progress, "calls of a dead worker are submitted again");
+            self.submit_again(batch.job, Letter::with_blocks_of(Some(&parcel), tail));
+        }
+        Ok(progress > 0)
+    }
+
     /// Submits again what the dead worker had not begun, or what may be run again.
-    fn submit_again(&mut self, id: u64, batch: Vec<u8>) {
+    fn submit_again(&mut self, id: u64, batch: Letter) {
         self.job = None;
         if !self.shared.submit_or_settle(id, &batch)
             && let Err(refused) = self.shared.warden.later(self.shared, AGAIN, Deed::Submit { job: id, batch })

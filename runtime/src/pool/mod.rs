@@ -14,6 +14,7 @@ mod gather;
 mod handle;
 mod hooks;
 mod imap;
+mod job;
 mod journal;
 mod limits;
 mod many;

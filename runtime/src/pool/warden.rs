@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use super::desk::{self, Why};
 use super::table::{Shared, Worker};
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::Letter;
 
 /// Limits are looked at no more often than this.
 const TICK: Duration = Duration::from_millis(1);
@@ -28,7 +29,7 @@ pub(super) enum Deed {
     /// End this call of this worker, if it still runs. It does not keep what is left of a dead worker.
     Condemn { worker: Weak<Worker>, serial: u64 },
     /// Submit this batch of this job.
-    Submit { job: u64, batch: Vec<u8> },
+    Submit { job: u64, batch: Letter },
     /// Say in the result queue that this job was cancelled.
     Mark { job: u64 },
 }

@@ -1,6 +1,7 @@
 //! Processes and pools, started for real. One program: its children are this test program again.
 
 mod bad_input;
+mod blocks;
 mod command;
 mod death;
 mod family;
