@@ -15,7 +15,7 @@ use harness::{Outcome, Plan, Trouble};
 
 const USAGE: &str = "usage: polyproc-benches [--quick] [--json FILE] [--list] [FILTER]
 
-  --quick      3 short rounds instead of 5: a look, not a figure to quote (under a minute)
+  --quick      3 short rounds instead of 5: a look, not a figure to quote (a minute or two)
   --json FILE  also write one JSON object per line and comparison to FILE
   --list       print the scenarios with their definitions and measure nothing
   FILTER       only scenarios whose name contains this text, e.g. queue/1to1 or lock";

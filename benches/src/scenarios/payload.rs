@@ -29,10 +29,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![scenario(false), scenario(true)]
 }
 
-const FIRST: u64 = 4;
+const FIRST: u64 = 2;
 const MOST: u64 = 64;
 /// Payloads before the clock starts: pages of both sides are there then.
-const WARM: u64 = 4;
+const WARM: u64 = 2;
 /// Payloads under way at once, where a subject has no bound of its own.
 pub(crate) const WINDOW: usize = 8;
 const SIZE: usize = 8 << 20;
