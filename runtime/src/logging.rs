@@ -80,7 +80,7 @@ mod stderr {
 
     pub(super) fn install(level: Level) -> Result<()> {
         let filter = EnvFilter::builder().with_default_directive(LevelFilter::from_level(level).into()).from_env_lossy();
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).event_format(Lines).finish();
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).event_format(Lines).finish();
         tracing::subscriber::set_global_default(subscriber).map_err(|_| {
             polyproc_ipc::Error::new(Ipc::AlreadyExists, "log_to_stderr: this program already has a subscriber for tracing; it gets what polyproc logs, too")
         })?;
