@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use polyproc::{ErrorKind, Fabric, Process, Queue, StartMethod, Stdio, fork_server_pid, ipc, set_fork_server_preload, set_start_method, task};
 
-use crate::watched;
+use crate::{until, watched};
 
 pub(crate) const METHODS: [StartMethod; 3] = [StartMethod::Spawn, StartMethod::Fork, StartMethod::ForkServer];
 
@@ -339,6 +339,9 @@ fn lists_what_is_open(out: Queue<Vec<String>>) {
     out.put(&open.filter_map(|entry| Some(std::fs::read_link(entry.path()).ok()?.display().to_string())).collect()).unwrap();
 }
 
+/// How often both kinds of children are asked what they have open.
+const ROUNDS: usize = 4;
+
 #[task]
 fn compares_what_is_open(out: Queue<Vec<String>>) {
     let ready = queue();
@@ -347,7 +350,7 @@ fn compares_what_is_open(out: Queue<Vec<String>>) {
     for _ in &others {
         ready.get().unwrap();
     }
-    for method in [StartMethod::Spawn, StartMethod::ForkServer] {
+    for method in [StartMethod::Spawn, StartMethod::ForkServer].repeat(ROUNDS) {
         let process = Process::builder(lists_what_is_open, (out.clone(),)).start_method(method).start().unwrap();
         assert!(process.join().unwrap().success());
     }
@@ -367,12 +370,13 @@ fn compares_what_is_open(out: Queue<Vec<String>>) {
         count()
     };
     let first = round();
+    // What another thread, or the server, has open for a moment is no leak.
     for _ in 0..5 {
-        assert_eq!(round(), first);
+        let last = round();
+        until(|| last <= first || count() <= first);
     }
     let server = fork_server_pid().unwrap();
-    let sockets = std::fs::read_dir(format!("/proc/{server}/fd")).unwrap().flatten().count();
-    assert!(sockets <= 5, "the server keeps {sockets} descriptors");
+    until(|| std::fs::read_dir(format!("/proc/{server}/fd")).unwrap().flatten().count() <= 5);
 }
 
 #[test]
@@ -385,9 +389,10 @@ fn no_descriptor_is_left_or_passed_on() {
             kinds.sort();
             kinds
         };
-        let (spawned, served) = (kinds(out.get().unwrap()), kinds(out.get().unwrap()));
-        assert_eq!(served.iter().filter(|kind| *kind == "socket").count(), spawned.iter().filter(|kind| *kind == "socket").count(), "{served:?}");
-        assert_eq!(served.len(), spawned.len(), "{served:?}, {spawned:?}");
+        let sockets = |kinds: &[String]| kinds.iter().filter(|kind| *kind == "socket").count();
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| (kinds(out.get().unwrap()), kinds(out.get().unwrap()))).collect();
+        // A thread of the child may just have had something open; a leak is there each time.
+        assert!(rounds.iter().any(|(spawned, served)| sockets(served) == sockets(spawned) && served.len() == spawned.len()), "{rounds:?}");
     });
 }
 
