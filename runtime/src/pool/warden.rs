@@ -176,7 +176,7 @@ impl Warden {
             }
             Deed::Mark { job } => (Deed::Mark { job }, shared.mark(job)),
         };
-        // It can only be that the fabric is full, for now; else the pool has ended.
+        // It can only be that the fabric is full at this moment; else the pool has ended.
         if !done {
             let _ = self.later(shared, AGAIN, deed);
         }

@@ -5,31 +5,8 @@ use std::time::Duration;
 
 use polyproc::{ErrorKind, Fabric, Process, Queue, task};
 
+use crate::start::{leave, panics, put, stay};
 use crate::{children_of, kill, runs, until, watched};
-
-#[task]
-fn put(value: u64, out: Queue<u64>) {
-    out.put(&value).unwrap();
-}
-
-#[task]
-fn leave(code: i32) {
-    std::process::exit(code);
-}
-
-#[task]
-fn panics(why: String) {
-    panic!("because {why}");
-}
-
-/// Waits for ever.
-#[task]
-fn stay(ready: Queue<u32>) {
-    ready.put(&std::process::id()).unwrap();
-    loop {
-        std::thread::park();
-    }
-}
 
 #[task]
 fn starts_one_that_stays(ready: Queue<u32>) {

@@ -14,17 +14,17 @@ use crate::{until, watched};
 pub(crate) const METHODS: [StartMethod; 3] = [StartMethod::Spawn, StartMethod::Fork, StartMethod::ForkServer];
 
 #[task]
-fn put(value: u64, out: Queue<u64>) {
+pub(crate) fn put(value: u64, out: Queue<u64>) {
     out.put(&value).unwrap();
 }
 
 #[task]
-fn leave(code: i32) {
+pub(crate) fn leave(code: i32) {
     std::process::exit(code);
 }
 
 #[task]
-fn panics(why: String) {
+pub(crate) fn panics(why: String) {
     panic!("because {why}");
 }
 
