@@ -51,7 +51,7 @@ fn a_task_is_still_an_ordinary_function() {
     let out = queue();
     put(3, out.clone());
     assert_eq!(out.get().unwrap(), 3);
-    assert_eq!(put.name(), "it::process::put");
+    assert_eq!(put.name(), "it::start::put");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_panic_comes_back_with_message_and_backtrace() {
         let message = failure.message().unwrap();
         assert!(message.starts_with("because of this (") && message.contains("process.rs"), "{message}");
         assert!(failure.backtrace().unwrap().contains("panics"), "{failure:?}");
-        assert_eq!(failure.task(), Some("it::process::panics"));
+        assert_eq!(failure.task(), Some("it::start::panics"));
     });
 }
 
