@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! batch    kind 1 | lane u8 | name length u16 | count u32 | job u64 | first index u64 | attempt u32 | flags u32 | soft limit u64 | hard limit u64
-//!          | name | count * (length u64 | arguments)
+//!          | with flag 2: ticket of the reply queue (40 bytes) | name | count * (length u64 | arguments)
 //! done     kind 2 | 0 | 0 u16 | 0 u32 | job u64 | index u64 | owner u64 | value
 //! failed   kind 3 | 0 | 0 u16 | number i32 | job u64 | index u64 | owner u64 | attempt u32 | 0 u32
 //!          | 4 * (length u64 | bytes): task, message, backtrace, and the call's arguments if they were asked for
@@ -17,7 +17,9 @@
 //! unfit    kind 18 | 0 | 0 u16 | worker u32 | a `failed`
 //! ```
 //!
-//! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again.
+//! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again. Kinds 20 to 24 are in `pool/letters.rs`.
+
+use polyproc_ipc::Ticket;
 
 use crate::error::Failure;
 
@@ -33,6 +35,9 @@ const UNFIT: u8 = 18;
 
 /// The flag of a batch whose calls bring their arguments back when they fail.
 const BRING_BACK: u32 = 1;
+/// The flag of a batch whose records go into a queue of their own.
+const REPLY: u32 = 2;
+const TICKET: usize = 40;
 
 const BATCH_HEAD: usize = 48;
 const RECORD_HEAD: usize = 32;
@@ -40,6 +45,7 @@ const RECORD_HEAD: usize = 32;
 const INNER_AT: usize = 8;
 const COUNT_AT: usize = 4;
 const JOB_AT: usize = 8;
+const FLAGS_AT: usize = 28;
 
 /// The longest task name, in bytes.
 pub(crate) const LONGEST_NAME: usize = u16::MAX as usize;
@@ -61,11 +67,13 @@ pub(crate) struct Terms {
     pub(crate) soft: u64,
     /// Nanoseconds after which a call's worker is ended; 0: never.
     pub(crate) hard: u64,
+    /// Where its records go, if not to the pool.
+    pub(crate) reply: Option<Ticket>,
 }
 
 impl Terms {
     /// A first attempt with nothing special.
-    pub(crate) const PLAIN: Terms = Terms { lane: 0, attempt: 1, bring_back: false, soft: 0, hard: 0 };
+    pub(crate) const PLAIN: Terms = Terms { lane: 0, attempt: 1, bring_back: false, soft: 0, hard: 0, reply: None };
 
     /// The same for the next attempt.
     pub(crate) fn again(self) -> Terms {
@@ -94,7 +102,8 @@ impl<'a> Batch<'a> {
         let (job, first) = (u64::from_le_bytes(word(&mut rest)?), u64::from_le_bytes(word(&mut rest)?));
         let (attempt, flags) = (u32::from_le_bytes(word(&mut rest)?), u32::from_le_bytes(word(&mut rest)?));
         let (soft, hard) = (u64::from_le_bytes(word(&mut rest)?), u64::from_le_bytes(word(&mut rest)?));
-        let terms = Terms { lane, attempt, bring_back: flags & BRING_BACK != 0, soft, hard };
+        let reply = if flags & REPLY == 0 { None } else { Some(Ticket::from_bytes(take(&mut rest, TICKET)?).ok_or(Damaged)?) };
+        let terms = Terms { lane, attempt, bring_back: flags & BRING_BACK != 0, soft, hard, reply };
         let name = std::str::from_utf8(take(&mut rest, length.into())?).map_err(|_| Damaged)?;
         let items = rest;
         for _ in 0..count {
@@ -145,7 +154,8 @@ pub(crate) fn task_of(head: &[u8]) -> Option<String> {
         return None;
     }
     let length = u16::from_le_bytes(head.get(2..4)?.try_into().ok()?);
-    let name = head.get(BATCH_HEAD..)?;
+    let flags = u32::from_le_bytes(head.get(FLAGS_AT..FLAGS_AT + 4)?.try_into().ok()?);
+    let name = head.get(BATCH_HEAD + if flags & REPLY == 0 { 0 } else { TICKET }..)?;
     Some(lossy(&name[..name.len().min(length.into())]))
 }
 
@@ -166,9 +176,13 @@ impl BatchBuilder {
         bytes.extend_from_slice(&job.to_le_bytes());
         bytes.extend_from_slice(&first.to_le_bytes());
         bytes.extend_from_slice(&terms.attempt.to_le_bytes());
-        bytes.extend_from_slice(&(if terms.bring_back { BRING_BACK } else { 0 }).to_le_bytes());
+        let flags = if terms.bring_back { BRING_BACK } else { 0 } | if terms.reply.is_some() { REPLY } else { 0 };
+        bytes.extend_from_slice(&flags.to_le_bytes());
         bytes.extend_from_slice(&terms.soft.to_le_bytes());
         bytes.extend_from_slice(&terms.hard.to_le_bytes());
+        if let Some(reply) = terms.reply {
+            bytes.extend_from_slice(&reply.to_bytes());
+        }
         bytes.extend_from_slice(name);
         BatchBuilder { bytes, count: 0 }
     }
@@ -384,7 +398,7 @@ mod tests {
 
     use super::*;
 
-    const TERMS: Terms = Terms { lane: 2, attempt: 3, bring_back: true, soft: 4, hard: 5 };
+    const TERMS: Terms = Terms { lane: 2, attempt: 3, bring_back: true, soft: 4, hard: 5, reply: None };
 
     fn batch(items: &[&[u8]]) -> Vec<u8> {
         let mut batch = BatchBuilder::new(7, 100, "a::b", TERMS);
