@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use polyproc_ipc::{ErrorKind as Ipc, Message};
 
-use super::desk::Why;
+use super::letters::{Letter, Lost};
 use super::restarts::{Doing, Restarts};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::warden::{AGAIN, Deed};
@@ -28,7 +27,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
     loop {
         let messages = match shared.results.get_many(AT_ONCE) {
             Ok(messages) => messages,
-            Err(error) if error.kind() == Ipc::Closed => return,
+            Err(error) if error.kind() == Ipc::Closed => return shared.has_ended(),
             Err(error) => return shared.stop(&error.into()),
         };
         for message in messages {
@@ -68,9 +67,30 @@ impl Collector<'_> {
             }
             Ok(Record::Hello { worker, owner }) => self.greet(worker, owner),
             Ok(Record::Death { worker, code }) => self.bury(worker, code),
-            Ok(Record::Bye { worker, at }) => self.shared.take_leave(worker, at, message),
+            Ok(Record::Bye { worker, at }) => {
+                self.shared.take_leave(worker, at, message);
+                // Its process may go on, so no death comes.
+                if let Some(guest) = self.shared.worker(worker).filter(|worker| worker.is_guest()) {
+                    self.shared.journal.gone(guest.child.pid(), 0);
+                    self.bury(worker, 0);
+                }
+            }
             Ok(Record::Unfit { worker, failure }) => self.shared.take_complaint(worker, failure),
-            Err(_) => self.shared.stop(&polyproc_ipc::Error::new(Ipc::Corrupt, "a record of the pool's result queue is damaged").into()),
+            Err(_) => self.open(&message),
+        }
+    }
+
+    /// What is no record may be a letter.
+    fn open(&mut self, message: &Message) {
+        match Letter::parse(message) {
+            Ok(Letter::Join(join)) if self.shared.named().is_some() => self.known.extend(self.shared.admit(&join)),
+            Ok(Letter::Ring) => self.shared.ring(),
+            Ok(Letter::Lost(lost, bytes)) if let Ok(batch) = Batch::parse(bytes) => {
+                let call = CallId { number: batch.first, attempt: lost.attempt };
+                let (error, by_error) = lost.error(&batch, call);
+                self.fail(batch.job, call, error, by_error, Some(bytes.to_vec()));
+            }
+            _ => self.shared.stop(&damaged("a record of the pool's result queue")),
         }
     }
 
@@ -93,7 +113,8 @@ impl Collector<'_> {
         if arguments.is_empty() || failure.number != ErrorKind::Panicked.number() {
             return None;
         }
-        let terms = Terms { attempt: call.attempt, ..self.job(id)?.options().terms() }.again();
+        let shared = self.shared;
+        let terms = Terms { attempt: call.attempt, ..shared.terms(self.job(id)?.options()) }.again();
         let mut batch = BatchBuilder::new(id, call.number, &failure.task, terms);
         batch.push_encoded(arguments);
         Some(batch.finish())
@@ -155,7 +176,8 @@ impl Collector<'_> {
         self.known.retain(|(_, known)| known.number != number);
         let death = worker.death(code);
         // It announced itself before its first lease: without an owner it held none.
-        let held = match worker.owner().map_or(Ok(Vec::new()), |owner| self.shared.tasks.reclaim(owner)) {
+        let parted = worker.is_guest() && worker.facts.left.load(Ordering::Relaxed);
+        let held = match worker.owner().filter(|_| !parted).map_or(Ok(Vec::new()), |owner| self.shared.tasks.reclaim(owner)) {
             Ok(held) => held,
             Err(error) => return self.shared.stop(&error.into()),
         };
@@ -170,21 +192,29 @@ impl Collector<'_> {
             doing.began |= progress > 0;
             if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
                 let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
-                let (error, by_error) = match worker.page.verdict(batch.job, call.number) {
-                    None => (worker.died_in(death, batch.name, call), false),
-                    Some(Why::Cancelled) => (Error::cancelled(death, batch.name, call), true),
-                    Some(Why::OverLimit) => (Error::time_limit(death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
-                };
+                let (why, memory) = (worker.page.verdict(batch.job, call.number), worker.facts.over.load(Ordering::Relaxed));
+                let lost = Lost { death, why, memory, attempt: call.attempt };
+                let alone = batch.single(running, batch.terms.again());
                 // If its result was put before the death, it is there already, and this changes nothing.
-                self.fail(batch.job, call, error, by_error, batch.single(running, batch.terms.again()));
+                if let Some(reply) = &batch.terms.reply {
+                    self.shared.tell_lost(reply, &lost, &alone.unwrap_or_default());
+                } else {
+                    let (error, by_error) = lost.error(&batch, call);
+                    self.fail(batch.job, call, error, by_error, alone);
+                }
             }
             if let Some(tail) = batch.tail(progress) {
                 tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - progress, "calls of a dead worker are submitted again");
                 self.submit_again(batch.job, tail);
             }
         }
+        // Of calls for clients no record comes here; its page tells of them.
+        if self.shared.named().is_some() && matches!(worker.page.look(), Ok(Some(_))) {
+            self.restarts.worked();
+        }
         self.shared.bury(&worker);
-        if let Some(error) = self.restarts.died(&worker, death, doing) {
+        if !worker.is_guest()
+            && let Some(error) = self.restarts.died(&worker, death, doing) {
             self.shared.journal.gave_up();
             tracing::error!(target: TARGET, "{error}");
             self.shared.stop(&error);

@@ -6,17 +6,22 @@
 mod builder;
 mod calls;
 mod cancel;
+mod client;
 mod collector;
 mod cpus;
 pub(crate) mod desk;
 mod elastic;
 mod gather;
+mod guests;
 mod handle;
 mod hooks;
 mod imap;
+mod joined;
 mod journal;
+mod letters;
 mod limits;
 mod many;
+mod named;
 mod options;
 mod progress;
 mod restarts;
@@ -40,8 +45,10 @@ use crate::error::{Error, Result};
 use crate::task::{Task, TaskFn};
 pub use builder::PoolBuilder;
 pub use calls::Calls;
+pub use client::PoolClient;
 pub use handle::AsyncResult;
 pub use imap::Imap;
+pub use joined::{Leaver, Stepped, Worker};
 pub use limits::MemoryLimit;
 pub use many::{AsCompleted, WaitUntil, as_completed, wait_calls};
 pub use options::{Options, Priority, Retry};
@@ -94,6 +101,8 @@ pub struct WorkerInfo {
     pub finished: u64,
     /// What it calls its [number](crate::worker::number).
     pub number: usize,
+    /// Whether it [joined by itself](crate::Worker): then its number means nothing.
+    pub joined: bool,
     /// How much memory it had of its own when the pool last looked, which it does while calls run.
     pub memory: Option<u64>,
 }
@@ -273,6 +282,7 @@ impl Pool {
                 ready: worker.owner().is_some(),
                 finished: worker.finished.load(Ordering::Relaxed),
                 number: worker.place as usize,
+                joined: worker.is_guest(),
                 memory: worker.death(0).resident,
             })
             .collect();

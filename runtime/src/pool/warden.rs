@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use polyproc_ipc::BytesQueue;
 use rustix::process::Signal;
 
 use super::desk::{self, Why};
@@ -31,6 +32,8 @@ pub(super) enum Deed {
     Submit { job: u64, batch: Vec<u8> },
     /// Say in the result queue that this job was cancelled.
     Mark { job: u64 },
+    /// Put this letter to a client.
+    Tell { to: BytesQueue, letter: Vec<u8> },
 }
 
 #[derive(Default)]
@@ -174,6 +177,7 @@ impl Warden {
                 (Deed::Submit { job, batch }, done)
             }
             Deed::Mark { job } => (Deed::Mark { job }, shared.mark(job)),
+            Deed::Tell { to, letter } => return shared.tell(to, letter),
         };
         // It can only be that the fabric is full, for now; else the pool has ended.
         if !done {
