@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Locking, Owner, Ticket};
+use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Locking, Ticket};
 
 use super::letters::{self, Join, Lost, Role};
 use super::limits::Facts;

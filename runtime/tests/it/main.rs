@@ -7,6 +7,8 @@ mod family;
 mod futures;
 mod last;
 mod limits;
+mod named;
+mod named_storm;
 mod logging;
 mod nested;
 mod orphans;
