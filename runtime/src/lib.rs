@@ -58,6 +58,7 @@ mod boot;
 mod calling;
 mod child;
 mod error;
+mod letter;
 mod logging;
 mod memory;
 mod panic;
@@ -106,5 +107,5 @@ pub mod __private {
 
     pub use crate::error::Failure;
     pub use crate::registry::Entry;
-    pub use crate::task::run;
+    pub use crate::task::{Exchange, run};
 }

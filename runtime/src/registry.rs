@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::error::{ErrorKind, Failure};
+use crate::task::Exchange;
 
 /// Runs a task on encoded arguments, and appends the encoded result.
-pub(crate) type Run = fn(&[u8], &mut Vec<u8>) -> Result<(), Failure>;
+pub(crate) type Run = fn(&mut Exchange<'_>) -> Result<(), Failure>;
 
 /// One registered task.
 #[doc(hidden)]

@@ -4,8 +4,9 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
-use polyproc_ipc::codec;
+use polyproc_ipc::{Packing, Parcel, codec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -121,33 +122,57 @@ task_fn!(A1 a1, A2 a2, A3 a3, A4 a4, A5 a5, A6 a6, A7 a7, A8 a8);
 const NIL: u8 = 0xc0;
 const NO_ARGUMENTS: u8 = 0x90;
 
-/// Appends the arguments as a MessagePack array, which is what every language sends: none is the empty array, not nil.
-pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A, out: &mut Vec<u8>) -> polyproc_ipc::Result<()> {
+/// Appends the arguments as a MessagePack array, which is what every language sends: none is the empty array, not nil. Their blocks go into `packing`.
+pub(crate) fn encode_args<A: Serialize + ?Sized>(args: &A, packing: &mut Packing, out: &mut Vec<u8>) -> polyproc_ipc::Result<()> {
     let start = out.len();
-    codec::encode(args, out)?;
+    packing.encode(args, out)?;
     if out[start..] == [NIL] {
         out[start] = NO_ARGUMENTS;
     }
     Ok(())
 }
 
-fn decode_args<A: DeserializeOwned>(bytes: &[u8]) -> polyproc_ipc::Result<A> {
-    // A tuple of nothing decodes from nil.
-    codec::decode(if bytes == [NO_ARGUMENTS] && size_of::<A>() == 0 { &[NIL] } else { bytes })
+/// The same with the blocks' bytes among the others.
+pub(crate) fn encode_args_alone<A: Serialize + ?Sized>(args: &A) -> polyproc_ipc::Result<Vec<u8>> {
+    let bytes = codec::to_vec(args)?;
+    Ok(if bytes == [NIL] { vec![NO_ARGUMENTS] } else { bytes })
+}
+
+/// What a task is given, and where its result goes.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    /// The encoded arguments.
+    pub(crate) arguments: &'a [u8],
+    /// Where their blocks lie, if they have any.
+    pub(crate) parcel: Option<&'a Arc<Parcel>>,
+    /// Takes the blocks of the result.
+    pub(crate) packing: &'a mut Packing,
+    /// The encoded result is appended here.
+    pub(crate) output: &'a mut Vec<u8>,
+}
+
+impl Exchange<'_> {
+    fn arguments<A: DeserializeOwned>(&self) -> polyproc_ipc::Result<A> {
+        // A tuple of nothing decodes from nil.
+        let bytes = if self.arguments == [NO_ARGUMENTS] && size_of::<A>() == 0 { &[NIL] } else { self.arguments };
+        self.parcel.map_or_else(|| codec::decode(bytes), |parcel| parcel.decode(bytes))
+    }
 }
 
 /// Runs `function` on encoded arguments and appends its encoded result. May unwind with the function's panic.
 #[doc(hidden)]
-pub fn run<F: TaskFn>(name: &str, function: F, arguments: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
-    let args = decode_args::<F::Args>(arguments).map_err(|error| {
+pub fn run<F: TaskFn>(name: &str, function: F, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
+    let args = exchange.arguments::<F::Args>().map_err(|error| {
         let sentence = format!("the arguments do not fit task '{name}', which takes {}: {error}", std::any::type_name::<F::Args>());
         Failure::new(ErrorKind::BadArguments, name, sentence)
     })?;
-    let start = output.len();
-    codec::encode(&function.call(args), output).map_err(|error| {
-        output.truncate(start);
-        Failure::new(ErrorKind::BadResult, name, format!("the result of task '{name}' cannot be encoded: {error}"))
-    })
+    // Dropped when it is encoded, so that a block which only it held can go as it is.
+    let result = function.call(args);
+    exchange
+        .packing
+        .encode(&result, exchange.output)
+        .map_err(|error| Failure::new(ErrorKind::BadResult, name, format!("the result of task '{name}' cannot be encoded: {error}")))
 }
 
 #[cfg(test)]
@@ -159,27 +184,30 @@ mod tests {
     }
     fn nothing() {}
 
+    fn alone<F: TaskFn>(name: &str, function: F, arguments: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
+        run(name, function, &mut Exchange { arguments, parcel: None, packing: &mut Packing::new(), output })
+    }
+
     #[test]
     fn arguments_and_result_go_through_bytes() {
-        let (mut args, mut out) = (Vec::new(), Vec::new());
-        encode_args(&(2_u32, 3_u32), &mut args).unwrap();
-        run("add", add as fn(u32, u32) -> u32, &args, &mut out).unwrap();
+        let (args, mut out) = (encode_args_alone(&(2_u32, 3_u32)).unwrap(), Vec::new());
+        alone("add", add as fn(u32, u32) -> u32, &args, &mut out).unwrap();
         assert_eq!(codec::decode::<u32>(&out).unwrap(), 5);
     }
 
     #[test]
     fn no_arguments_are_an_empty_array_and_nil_will_do() {
         let (mut args, mut out) = (Vec::new(), Vec::new());
-        encode_args(&(), &mut args).unwrap();
-        assert_eq!(args, [NO_ARGUMENTS]);
-        run("nothing", nothing as fn(), &args, &mut out).unwrap();
-        run("nothing", nothing as fn(), &[NIL], &mut out).unwrap();
+        encode_args(&(), &mut Packing::new(), &mut args).unwrap();
+        assert_eq!((&args[..], encode_args_alone(&()).unwrap()), (&[NO_ARGUMENTS][..], vec![NO_ARGUMENTS]));
+        alone("nothing", nothing as fn(), &args, &mut out).unwrap();
+        alone("nothing", nothing as fn(), &[NIL], &mut out).unwrap();
     }
 
     #[test]
     fn arguments_that_do_not_fit_are_refused_by_name() {
         for bad in [&b""[..], &[0xff; 7], &[NIL], &[0x91, 1], &[0x93, 1, 2, 3], &[0x92, 1, 0xa1, b'x']] {
-            let failure = run("add", add as fn(u32, u32) -> u32, bad, &mut Vec::new()).unwrap_err();
+            let failure = alone("add", add as fn(u32, u32) -> u32, bad, &mut Vec::new()).unwrap_err();
             assert_eq!(failure.number, ErrorKind::BadArguments.number(), "{bad:?}");
             assert!(failure.message.contains("'add'"), "{}", failure.message);
         }

@@ -17,11 +17,16 @@
 //! unfit    kind 18 | 0 | 0 u16 | worker u32 | a `failed`
 //! ```
 //!
-//! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again. Kinds 20 to 24 are in `pool/letters.rs`.
+//! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again. Kinds 20 to 24 are in `pool/notes.rs`.
 
 use polyproc_ipc::Ticket;
 
+use polyproc_ipc::Packing;
+use serde::Serialize;
+
 use crate::error::Failure;
+pub(crate) use crate::letter::Letter;
+use crate::task::encode_args;
 
 const BATCH: u8 = 1;
 const DONE: u8 = 2;
@@ -139,7 +144,7 @@ impl<'a> Batch<'a> {
         for item in self.items().skip(skip as usize).take(most as usize) {
             part.push_encoded(item);
         }
-        Some(part.finish())
+        Some(part.finish().body)
     }
 }
 
@@ -162,6 +167,7 @@ pub(crate) fn task_of(head: &[u8]) -> Option<String> {
 /// A batch being written.
 pub(crate) struct BatchBuilder {
     bytes: Vec<u8>,
+    packing: Packing,
     count: u32,
 }
 
@@ -184,13 +190,14 @@ impl BatchBuilder {
             bytes.extend_from_slice(&reply.to_bytes());
         }
         bytes.extend_from_slice(name);
-        BatchBuilder { bytes, count: 0 }
+        BatchBuilder { bytes, packing: Packing::new(), count: 0 }
     }
 
-    /// Adds a call whose arguments `write` appends. If it fails, the batch is as before.
-    pub(crate) fn push<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+    /// Adds a call with these arguments, which are dropped. If it fails, the batch is as before.
+    pub(crate) fn push<A: Serialize>(&mut self, arguments: A) -> polyproc_ipc::Result<()> {
         let start = self.bytes.len();
-        sized_by(&mut self.bytes, write).inspect_err(|_| self.bytes.truncate(start))?;
+        let packing = &mut self.packing;
+        sized_by(&mut self.bytes, |out| encode_args(&arguments, packing, out)).inspect_err(|_| self.bytes.truncate(start))?;
         self.count += 1;
         Ok(())
     }
@@ -206,9 +213,9 @@ impl BatchBuilder {
         self.count
     }
 
-    /// Bytes written so far.
+    /// Bytes written so far, and in blocks.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.packing.size()
     }
 
     /// Says which job the batch belongs to, where that was not known at its start.
@@ -216,9 +223,9 @@ impl BatchBuilder {
         self.bytes[JOB_AT..JOB_AT + 8].copy_from_slice(&job.to_le_bytes());
     }
 
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Letter {
         self.bytes[COUNT_AT..COUNT_AT + 4].copy_from_slice(&self.count.to_le_bytes());
-        self.bytes
+        Letter { body: self.bytes, packing: self.packing }
     }
 }
 
@@ -394,7 +401,9 @@ fn lossy(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::os::unix::ffi::OsStringExt;
+
+    use polyproc_ipc::Block;
 
     use super::*;
 
@@ -403,9 +412,9 @@ mod tests {
     fn batch(items: &[&[u8]]) -> Vec<u8> {
         let mut batch = BatchBuilder::new(7, 100, "a::b", TERMS);
         for item in items {
-            batch.push(|out| out.write_all(item)).unwrap();
+            batch.push_encoded(item);
         }
-        batch.finish()
+        batch.finish().body
     }
 
     fn records() -> Vec<Vec<u8>> {
@@ -448,14 +457,12 @@ mod tests {
     #[test]
     fn a_call_that_cannot_be_written_leaves_no_trace() {
         let mut half = BatchBuilder::new(1, 0, "t", TERMS);
-        half.push(|out| out.write_all(&[1])).unwrap();
-        half.push(|out| {
-            out.push(2);
-            Err(())
-        })
-        .unwrap_err();
-        let bytes = half.finish();
-        assert_eq!(Batch::parse(&bytes).unwrap().items().collect::<Vec<_>>(), [[1]]);
+        half.push((1_u8,)).unwrap();
+        let no_text = std::path::PathBuf::from(std::ffi::OsString::from_vec(vec![0xff]));
+        half.push((Block::from(vec![7_u8; 5000]), no_text)).unwrap_err();
+        let letter = half.finish();
+        assert!(letter.packing.is_empty());
+        assert_eq!(Batch::parse(&letter.body).unwrap().items().collect::<Vec<_>>(), [[0x91, 1]]);
     }
 
     #[test]

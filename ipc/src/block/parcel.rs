@@ -58,7 +58,7 @@ thread_local! {
 /// assert_eq!(block[9_999], 1.5);
 /// # Ok::<(), polyproc_ipc::Error>(())
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Packing {
     pieces: Vec<Piece>,
 }
@@ -255,10 +255,10 @@ impl Parcel {
     ///
     /// # Errors
     ///
-    /// As [`Parcel::open`]; the lease goes back.
-    pub fn open_lease(lease: Lease) -> Result<Arc<Parcel>> {
+    /// The lease, if its message is not laid out as a parcel.
+    pub fn open_lease(lease: Lease) -> Result<Arc<Parcel>, Box<Lease>> {
         let codec = lease.message().codec();
-        let (body, table) = take_apart(&lease, codec)?;
+        let Ok((body, table)) = take_apart(&lease, codec) else { return Err(Box::new(lease)) };
         Ok(Arc::new(Parcel { source: Source::Leased(Arc::new(Leased::new(lease))), body, table, codec: codec & !WITH_BLOCKS }))
     }
 

@@ -180,6 +180,11 @@ impl BytesQueue {
         self.put_parcel(0, packing, body, None)
     }
 
+    /// As [`BytesQueue::put_packed`], into a [lane](QueueBuilder::lanes).
+    pub fn put_packed_to(&self, lane: usize, packing: Packing, body: &[u8]) -> Result<()> {
+        self.put_parcel(lane, packing, body, None)
+    }
+
     /// Gets the next message; waits for one. [`ErrorKind::Closed`] once the queue is closed and drained.
     #[inline]
     pub fn get(&self) -> Result<Message> {

@@ -6,6 +6,7 @@ use super::BytesQueue;
 use super::entry::{self, BYTES, Entry, Kept, LEASED};
 use super::get::Getter;
 use super::layout::Words;
+use crate::block::parcel::WITH_BLOCKS;
 use crate::error::{Error, Result};
 use crate::heap::cell::Holder;
 use crate::shm::Owner;
@@ -20,7 +21,7 @@ pub struct LeaseInfo {
     pub progress: u64,
     /// How often the message was handed out.
     pub deliveries: u32,
-    /// The message's first bytes.
+    /// The first bytes of the message, or of the value in it if it has blocks.
     pub head: Vec<u8>,
 }
 
@@ -42,7 +43,7 @@ impl BytesQueue {
 }
 
 fn first_bytes(w: Words<'_>, entry: Entry<'_>, most: usize) -> Result<Vec<u8>> {
-    let (kept, len, _) = entry.kept()?;
+    let (kept, len, tags) = entry.kept()?;
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(most)];
     match kept {
         Kept::Inline => entry.span.read(BYTES, &mut bytes)?,
@@ -51,7 +52,16 @@ fn first_bytes(w: Words<'_>, entry: Entry<'_>, most: usize) -> Result<Vec<u8>> {
             if chunk.holder() != Holder::Held(w.id.offset) {
                 return Err(Error::corrupt(format_args!("a message on lease at {offset:#x} is not the queue's ({:?})", chunk.holder())));
             }
-            chunk.bytes(w.shm)?.read(0, &mut bytes)?;
+            let span = chunk.bytes(w.shm)?;
+            let mut from = 0;
+            if tags as u8 & WITH_BLOCKS != 0 {
+                // What is first in a message with blocks is not its beginning.
+                let mut word = [0; 8];
+                span.read(usize::try_from(len).ok().and_then(|len| len.checked_sub(16)).unwrap_or(0), &mut word)?;
+                from = u64::from_le_bytes(word).min(len) as usize;
+                bytes.truncate(len as usize - from);
+            }
+            span.read(from, &mut bytes)?;
         }
     }
     Ok(bytes)

@@ -3,7 +3,7 @@
 //! At which points the first victim is to die is found out: where the second operation then takes another number of steps, or ends with another
 //! outcome, it took another way through the repair. Of each way one is tried.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polyproc_ipc::{BytesQueue, Fabric};
 use polyproc_testkit::step::{self, Case, Mark, Point, Table};
@@ -20,7 +20,7 @@ const SAMPLE: u64 = 30;
 
 /// How many first deaths are looked at, and how many ways through a repair are tried, at most: in a routine run, and in a full one.
 const ROUTINE: (usize, usize) = (24, 5);
-const FULL: (usize, usize) = (120, 16);
+const FULL: (usize, usize) = (120, 8);
 
 pub(crate) fn run(table: &mut Table) {
     producers(table);
@@ -74,8 +74,11 @@ impl<S> Pair<'_, S> {
         for &point in points.iter().rev().step_by(points.len().div_ceil(looks).max(1)) {
             ways.entry(self.look(point, judge)).or_insert(point);
         }
+        // A sample of them, and of each end at least one.
         let every = ways.len().div_ceil(most).max(1);
-        ways.into_values().rev().step_by(every).collect()
+        let mut seen = BTreeSet::new();
+        let chosen = ways.into_iter().rev().enumerate().filter(|(n, ((_, label), _))| seen.insert(label.clone()) || n % every == 0);
+        chosen.map(|(_, (_, point))| point).collect()
     }
 
     /// The state, with somebody dead who was killed in the first operation.

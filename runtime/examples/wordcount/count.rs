@@ -79,6 +79,11 @@ impl Words {
         self.total
     }
 
+    /// Every word with its count, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.counts.iter().map(|(word, &count)| (word.as_str(), count))
+    }
+
     /// How many different words.
     pub(crate) fn distinct(&self) -> usize {
         self.counts.len()

@@ -6,9 +6,12 @@
 //!
 //! This process finds the files and adds up; the workers read and count. Files go out in batches, the biggest first, and results come back as they are
 //! ready. If a worker is killed, its batch is reported as not counted, and the others go on.
+//!
+//! Then the same is done in two other ways, for comparison: the workers add up themselves, in a dict in shared memory (`shared.rs`); and one process does it all.
 
 mod count;
 mod report;
+mod shared;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -104,10 +107,28 @@ fn run(options: &Options, found: walk::Found) -> polyproc::Result<(String, bool)
     let text = if options.json {
         report::json(&totals, options.top, time, options.workers)
     } else {
+        let shared = count_shared(options, &totals, missing.is_empty());
         let alone = count_alone(options, &totals, missing.is_empty());
-        report::text(&totals, options.top, time, alone)
+        report::text(&totals, options.top, time, [("shared dict", shared), ("this process alone", alone)])
     };
     Ok((text, missing.is_empty()))
+}
+
+/// The same job with the workers adding up in shared memory, for comparison; how long it took.
+fn count_shared(options: &Options, totals: &Totals, comparable: bool) -> Duration {
+    let Ok(found) = walk::find(&options.roots) else { return Duration::ZERO };
+    match shared::count(found.files, options.workers) {
+        Ok((words, time)) => {
+            if comparable && words != totals.words.iter().map(|(word, count)| (word.to_owned(), count)).collect() {
+                eprintln!("wordcount: the shared dict has other counts than came back from the workers; files changed meanwhile");
+            }
+            time
+        }
+        Err(error) => {
+            eprintln!("wordcount: counting into a shared dict: {error}");
+            Duration::ZERO
+        }
+    }
 }
 
 /// The same job in this process, for comparison; how long it took.

@@ -91,10 +91,9 @@ fn write(name: Option<proc_macro2::Literal>, function: &Function) -> Tokens {
             #tokens
 
             fn __polyproc_run(
-                arguments: &[u8],
-                output: &mut ::polyproc::__private::Vec<u8>,
+                exchange: &mut ::polyproc::__private::Exchange<'_>,
             ) -> ::core::result::Result<(), ::polyproc::__private::Failure> {
-                ::polyproc::__private::run::<#pointer>(#name, #ident, arguments, output)
+                ::polyproc::__private::run::<#pointer>(#name, #ident, exchange)
             }
 
             ::polyproc::__private::inventory::submit! {

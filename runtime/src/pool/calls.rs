@@ -15,7 +15,7 @@ use super::imap::Imap;
 use super::options::Options;
 use super::table::{Job, Room, Shared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::task::{Task, TaskFn, encode_args};
+use crate::task::{Task, TaskFn, encode_args_alone};
 use crate::wire::{BatchBuilder, LONGEST_NAME};
 
 /// A batch of calls is cut at this size, so that large arguments spread over the workers.
@@ -36,12 +36,12 @@ impl<'p> Calls<'p> {
 
     /// As [`Pool::submit`](crate::Pool::submit).
     pub fn submit<F: TaskFn>(&self, task: Task<F>, args: F::Args) -> Result<AsyncResult<F::Output>> {
-        self.submit_one(Cow::Borrowed(task.name()), Room::Wait, |out| encode_args(&args, out))
+        self.submit_one(Cow::Borrowed(task.name()), Room::Wait, |batch| batch.push(args))
     }
 
     /// As [`Pool::try_submit`](crate::Pool::try_submit).
     pub fn try_submit<F: TaskFn>(&self, task: Task<F>, args: F::Args) -> Result<AsyncResult<F::Output>> {
-        self.submit_one(Cow::Borrowed(task.name()), Room::Refuse, |out| encode_args(&args, out))
+        self.submit_one(Cow::Borrowed(task.name()), Room::Refuse, |batch| batch.push(args))
     }
 
     /// As [`Pool::submit_by_name`](crate::Pool::submit_by_name).
@@ -49,14 +49,13 @@ impl<'p> Calls<'p> {
         if name.len() > LONGEST_NAME {
             return Err(Error::new(ErrorKind::UnknownTask, format!("no task has a name of {} bytes", name.len())));
         }
-        let mut encoded = Vec::new();
-        encode_args(&args, &mut encoded).map_err(|error| bad_arguments(name, 0, error))?;
+        let encoded = encode_args_alone(&args).map_err(|error| bad_arguments(name, 0, error))?;
         if !matches!(encoded.first(), Some(0x90..=0x9f | 0xdc | 0xdd)) {
             let sentence = format!("the arguments of task '{name}' are no tuple: one argument is given as (value,), none as ()");
             return Err(Error::new(ErrorKind::BadArguments, sentence));
         }
-        self.submit_one(Cow::Owned(name.into()), Room::Wait, |out| {
-            out.extend_from_slice(&encoded);
+        self.submit_one(Cow::Owned(name.into()), Room::Wait, |batch| {
+            batch.push_encoded(&encoded);
             Ok(())
         })
     }
@@ -65,7 +64,7 @@ impl<'p> Calls<'p> {
     pub fn submit_with<F: TaskFn>(&self, task: Task<F>, args: F::Args, callback: impl FnOnce(Result<F::Output>) + Send + 'static) -> Result<()> {
         let name = task.name();
         let mut batch = self.batch(name)?;
-        batch.push(|out| encode_args(&args, out)).map_err(|error| bad_arguments(name, 0, error))?;
+        batch.push(args).map_err(|error| bad_arguments(name, 0, error))?;
         let job = Gather::with_callback(self.options, Box::new(move |outcomes| callback(gather::one(outcomes, name))));
         self.submit_job(&Arc::new(job), Room::Wait, batch).map(drop)
     }
@@ -137,10 +136,10 @@ impl<'p> Calls<'p> {
         &self,
         task: Cow<'static, str>,
         room: Room,
-        write: impl FnOnce(&mut Vec<u8>) -> polyproc_ipc::Result<()>,
+        write: impl FnOnce(&mut BatchBuilder) -> polyproc_ipc::Result<()>,
     ) -> Result<AsyncResult<R>> {
         let mut batch = self.batch(&task)?;
-        batch.push(write).map_err(|error| bad_arguments(&task, 0, error))?;
+        write(&mut batch).map_err(|error| bad_arguments(&task, 0, error))?;
         let job = Arc::new(Gather::new(self.options, 1, false));
         let id = self.submit_job(&job, room, batch)?;
         Ok(AsyncResult { job, id, shared: self.shared.clone(), task, decode: gather::one, many: false, polled: None })
@@ -150,7 +149,7 @@ impl<'p> Calls<'p> {
     fn submit_job(&self, job: &Arc<Gather>, room: Room, mut batch: BatchBuilder) -> Result<u64> {
         let id = self.shared.enter(job.clone(), room)?;
         batch.set_job(id);
-        match self.shared.submit(&batch.finish()) {
+        match self.shared.submit(batch.finish()) {
             Ok(()) => Ok(id),
             Err(error) => {
                 self.shared.leave(id);
@@ -192,7 +191,7 @@ impl<'p> Calls<'p> {
         let mut batch = BatchBuilder::new(id, 0, task, terms);
         let mut first = 0;
         for item in items {
-            batch.push(|out| encode_args(&item, out)).map_err(|error| bad_arguments(task, first + u64::from(batch.count()), error))?;
+            batch.push(item).map_err(|error| bad_arguments(task, first + u64::from(batch.count()), error))?;
             if batch.count() as usize >= chunk || batch.size() >= LARGE_BATCH {
                 first += u64::from(batch.count());
                 let full = std::mem::replace(&mut batch, BatchBuilder::new(id, first, task, terms));
@@ -224,7 +223,7 @@ impl Growth<'_> {
     fn submit(&self, batch: BatchBuilder) -> Result<()> {
         let count = batch.count() as usize;
         self.job.grow(count);
-        self.shared.submit(&batch.finish()).inspect_err(|error| self.job.abandon(count, error))
+        self.shared.submit(batch.finish()).inspect_err(|error| self.job.abandon(count, error))
     }
 }
 

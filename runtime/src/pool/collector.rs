@@ -6,16 +6,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use polyproc_ipc::{ErrorKind as Ipc, Message};
+use polyproc_ipc::{ErrorKind as Ipc, Message, Parcel, Reclaimed, codec};
 
-use super::letters::{Letter, Lost};
+use super::notes::{self, Lost, Note};
 use super::restarts::{Doing, Restarts};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::warden::{AGAIN, Deed};
 use super::worker::{LEFT, damaged};
-use crate::error::{CallId, Error, ErrorKind, Failure};
+use crate::error::{CallId, Death, Error, ErrorKind, Failure, Result};
 use crate::logging::TARGET;
-use crate::wire::{self, Batch, BatchBuilder, Record, Terms};
+use crate::wire::{self, Batch, BatchBuilder, Letter, Record, Terms};
 
 /// Records taken at once.
 const AT_ONCE: usize = 256;
@@ -49,16 +49,16 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn handle(&mut self, message: Message) {
+        if message.codec() & codec::WITH_BLOCKS != 0 {
+            return self.handle_parcel(message);
+        }
         match Record::parse(&message) {
             Ok(Record::Done { job, index, owner, at }) => {
                 self.credit(owner, true);
-                self.settle(job, index, Ok(Payload { message, at }));
+                self.settle(job, index, Ok(Payload::Message { message, at }));
             }
             Ok(Record::Failed { job, index, owner, attempt, failure, arguments }) => {
-                self.credit(owner, false);
-                let call = CallId { number: index, attempt };
-                let batch = self.again(job, call, &failure, &arguments);
-                self.fail(job, call, Error::failed(failure, call), true, batch);
+                self.failed(job, owner, CallId { number: index, attempt }, failure, &arguments, None);
             }
             Ok(Record::Cancel { job }) => {
                 if let Some(cancelled) = self.shared.find(job) {
@@ -80,18 +80,47 @@ impl Collector<'_> {
         }
     }
 
-    /// What is no record may be a letter.
+    /// A call of this client ended with its worker.
+    fn lost(&mut self, lost: &Lost, bytes: &[u8], parcel: Option<&Parcel>) {
+        let Ok(batch) = Batch::parse(bytes) else { return self.shared.stop(&damaged("a record of the pool's result queue")) };
+        let call = CallId { number: batch.first, attempt: lost.attempt };
+        let (error, by_error) = lost.error(&batch, call);
+        self.fail(batch.job, call, error, by_error, Some(Letter::with_blocks_of(parcel, bytes.to_vec())));
+    }
+
+    /// What is no record may be a note.
     fn open(&mut self, message: &Message) {
-        match Letter::parse(message) {
-            Ok(Letter::Join(join)) if self.shared.named().is_some() => self.known.extend(self.shared.admit(&join)),
-            Ok(Letter::Ring) => self.shared.ring(),
-            Ok(Letter::Lost(lost, bytes)) if let Ok(batch) = Batch::parse(bytes) => {
-                let call = CallId { number: batch.first, attempt: lost.attempt };
-                let (error, by_error) = lost.error(&batch, call);
-                self.fail(batch.job, call, error, by_error, Some(bytes.to_vec()));
-            }
+        match Note::parse(message) {
+            Ok(Note::Join(join)) if self.shared.named().is_some() => self.known.extend(self.shared.admit(&join)),
+            Ok(Note::Ring) => self.shared.ring(),
+            Ok(Note::Lost(lost, bytes)) => self.lost(&lost, bytes, None),
             _ => self.shared.stop(&damaged("a record of the pool's result queue")),
         }
+    }
+
+    /// A value with blocks beside it, or arguments that come back with theirs.
+    fn handle_parcel(&mut self, message: Message) {
+        let damaged = || polyproc_ipc::Error::new(Ipc::Corrupt, "a record of the pool's result queue is damaged").into();
+        let Ok(parcel) = Parcel::open(message) else { return self.shared.stop(&damaged()) };
+        if let Ok(Note::Lost(lost, bytes)) = Note::parse(parcel.body()) {
+            return self.lost(&lost, bytes, Some(&parcel));
+        }
+        match Record::parse(parcel.body()) {
+            Ok(Record::Done { job, index, owner, at }) => {
+                self.credit(owner, true);
+                self.settle(job, index, Ok(Payload::Parcel { parcel, at }));
+            }
+            Ok(Record::Failed { job, index, owner, attempt, failure, arguments }) => {
+                self.failed(job, owner, CallId { number: index, attempt }, failure, &arguments, Some(&parcel));
+            }
+            _ => self.shared.stop(&damaged()),
+        }
+    }
+
+    fn failed(&mut self, job: u64, owner: u64, call: CallId, failure: Failure, arguments: &[u8], parcel: Option<&Parcel>) {
+        self.credit(owner, false);
+        let batch = self.again(job, call, &failure, arguments).map(|body| Letter::with_blocks_of(parcel, body));
+        self.fail(job, call, Error::failed(failure, call), true, batch);
     }
 
     fn settle(&mut self, id: u64, index: u64, outcome: Outcome) {
@@ -117,11 +146,11 @@ impl Collector<'_> {
         let terms = Terms { attempt: call.attempt, ..shared.terms(self.job(id)?.options()) }.again();
         let mut batch = BatchBuilder::new(id, call.number, &failure.task, terms);
         batch.push_encoded(arguments);
-        Some(batch.finish())
+        Some(batch.finish().body)
     }
 
     /// A call failed: it is run again if it may be, as `batch` says, and settled with `error` otherwise.
-    fn fail(&mut self, id: u64, call: CallId, error: Error, by_error: bool, batch: Option<Vec<u8>>) {
+    fn fail(&mut self, id: u64, call: CallId, error: Error, by_error: bool, batch: Option<Letter>) {
         let Some(job) = self.job(id) else { return };
         // If its result was there before, that counts.
         if !job.is_open(call.number) {
@@ -186,26 +215,9 @@ impl Collector<'_> {
         let mut doing = Doing { held: false, began: false };
         for lease in held.into_iter().filter(|lease| !wire::is_leave(&lease.message)) {
             doing.held = true;
-            let Ok(batch) = Batch::parse(&lease.message) else { return self.shared.stop(&damaged("a batch of the pool's task queue")) };
-            let has_left = lease.progress & LEFT != 0;
-            let progress = u32::try_from(lease.progress & !LEFT).unwrap_or(u32::MAX).min(batch.count);
-            doing.began |= progress > 0;
-            if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
-                let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
-                let (why, memory) = (worker.page.verdict(batch.job, call.number), worker.facts.over.load(Ordering::Relaxed));
-                let lost = Lost { death, why, memory, attempt: call.attempt };
-                let alone = batch.single(running, batch.terms.again());
-                // If its result was put before the death, it is there already, and this changes nothing.
-                if let Some(reply) = &batch.terms.reply {
-                    self.shared.tell_lost(reply, &lost, &alone.unwrap_or_default());
-                } else {
-                    let (error, by_error) = lost.error(&batch, call);
-                    self.fail(batch.job, call, error, by_error, alone);
-                }
-            }
-            if let Some(tail) = batch.tail(progress) {
-                tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - progress, "calls of a dead worker are submitted again");
-                self.submit_again(batch.job, tail);
+            match self.inherit(&worker, death, lease) {
+                Ok(began) => doing.began |= began,
+                Err(error) => return self.shared.stop(&error),
             }
         }
         // Of calls for clients no record comes here; its page tells of them.
@@ -214,7 +226,8 @@ impl Collector<'_> {
         }
         self.shared.bury(&worker);
         if !worker.is_guest()
-            && let Some(error) = self.restarts.died(&worker, death, doing) {
+            && let Some(error) = self.restarts.died(&worker, death, doing)
+        {
             self.shared.journal.gave_up();
             tracing::error!(target: TARGET, "{error}");
             self.shared.stop(&error);
@@ -223,8 +236,36 @@ impl Collector<'_> {
         self.shared.ring();
     }
 
+    /// Decides what becomes of the calls of a batch that a dead worker had. Whether one of them had begun.
+    fn inherit(&mut self, worker: &Worker, death: Death, lease: Reclaimed) -> Result<bool> {
+        let unreadable = || damaged("a batch of the pool's task queue");
+        let parcel = Parcel::open(lease.message).map_err(|_| unreadable())?;
+        let batch = Batch::parse(parcel.body()).map_err(|wire::Damaged| unreadable())?;
+        let has_left = lease.progress & LEFT != 0;
+        let progress = u32::try_from(lease.progress & !LEFT).unwrap_or(u32::MAX).min(batch.count);
+        if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
+            let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
+            let (why, memory) = (worker.page.verdict(batch.job, call.number), worker.facts.over.load(Ordering::Relaxed));
+            let lost = Lost { death, why, memory, attempt: call.attempt };
+            let alone = batch.single(running, batch.terms.again());
+            // If its result was put before the death, it is there already, and this changes nothing.
+            if let Some(reply) = &batch.terms.reply {
+                let note = notes::lost(&lost, &alone.unwrap_or_default());
+                self.shared.tell_client(reply, Letter::with_blocks_of(Some(&parcel), note));
+            } else {
+                let (error, by_error) = lost.error(&batch, call);
+                self.fail(batch.job, call, error, by_error, alone.map(|body| Letter::with_blocks_of(Some(&parcel), body)));
+            }
+        }
+        if let Some(tail) = batch.tail(progress) {
+            tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - progress, "calls of a dead worker are submitted again");
+            self.submit_again(batch.job, Letter::with_blocks_of(Some(&parcel), tail));
+        }
+        Ok(progress > 0)
+    }
+
     /// Submits again what the dead worker had not begun, or what may be run again.
-    fn submit_again(&mut self, id: u64, batch: Vec<u8>) {
+    fn submit_again(&mut self, id: u64, batch: Letter) {
         self.job = None;
         if !self.shared.submit_or_settle(id, &batch)
             && let Err(refused) = self.shared.warden.later(self.shared, AGAIN, Deed::Submit { job: id, batch })

@@ -293,7 +293,7 @@ mod tests {
     fn batch(job: u64, first: u64, calls: u32) -> Vec<u8> {
         let mut batch = BatchBuilder::new(job, first, "t", Terms { hard: job, ..Terms::PLAIN });
         (0..calls).for_each(|_| batch.push_encoded(&[0x90]));
-        batch.finish()
+        batch.finish().body
     }
 
     fn desk(fabric: &Fabric) -> (Desk, Page, Board) {

@@ -9,7 +9,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::codec;
 use serde::de::DeserializeOwned;
 
 use super::options::Options;
@@ -292,7 +291,7 @@ pub(super) fn all<R: DeserializeOwned>(outcomes: &[Outcome], task: &str) -> Resu
 
 pub(super) fn value<R: DeserializeOwned>(outcome: &Outcome, task: &str) -> Result<R> {
     let payload: &Payload = outcome.as_ref().map_err(Error::clone)?;
-    codec::decode(payload.bytes()).map_err(|error| {
+    payload.decode().map_err(|error| {
         let wanted = std::any::type_name::<R>();
         Error::because(ErrorKind::BadResult, format!("the result of task '{task}' is no {wanted}"), error)
     })

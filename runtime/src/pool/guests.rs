@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Locking, Ticket};
 
-use super::letters::{self, Join, Lost, Role};
+use super::desk::Why;
 use super::limits::Facts;
 use super::named::{Claim, Description};
+use super::notes::{self, Join, Lost, Role};
 use super::options::Options;
 use super::table::{self, Phase, Shared, Worker};
 use super::warden::{AGAIN, Deed};
-use super::desk::Why;
 use crate::child::Child;
 use crate::error::{CallId, Error, ErrorKind, Result};
 use crate::logging::TARGET;
-use crate::wire::{Batch, Terms};
+use crate::wire::{Batch, Letter, Terms};
 
 /// The place of a worker that has none, as it joined by itself.
 pub(super) const NO_PLACE: u32 = u32::MAX;
@@ -68,7 +68,7 @@ impl Standing {
 impl Remote {
     /// Rings the supervisor if it dozes. With a fence between a put and this: either it saw the batch, or we see the doze.
     pub(super) fn wake_supervisor(&self) {
-        if self.doze.load(0).is_ok_and(|doze| doze == 1) && self.doze.swap(0, 0).is_ok_and(|doze| doze == 1) && self.results.put(&letters::BELL).is_err() {
+        if self.doze.load(0).is_ok_and(|doze| doze == 1) && self.doze.swap(0, 0).is_ok_and(|doze| doze == 1) && self.results.put(&notes::BELL).is_err() {
             // No memory for it: the next one rings.
             let _ = self.doze.store(0, 1);
         }
@@ -153,7 +153,7 @@ impl Shared {
         // One that has died has no mailbox.
         let mailbox = BytesQueue::from_ticket(&join.mailbox).ok()?;
         let answer = match (self.phase(), join.role) {
-            (Phase::Open, Role::Worker) => self.admit_worker(named, join),
+            (Phase::Open, Role::Worker) => self.admit_worker(join),
             (Phase::Open, Role::Client) => {
                 let mut clients = named.clients.lock().unwrap_or_else(PoisonError::into_inner);
                 clients.retain(|client| BytesQueue::from_ticket(client).is_ok_and(|queue| !queue.is_closed()));
@@ -162,11 +162,11 @@ impl Shared {
             }
             _ => Err(table::closed()),
         };
-        let letter = match &answer {
-            Ok((number, worker)) => letters::welcome(*number, worker.as_ref().map(|worker| worker.page.lend())),
-            Err(error) => letters::refused(error.kind().number(), &error.to_string()),
+        let note = match &answer {
+            Ok((number, worker)) => notes::welcome(*number, worker.as_ref().map(|worker| worker.page.lend())),
+            Err(error) => notes::refused(error.kind().number(), &error.to_string()),
         };
-        let told = mailbox.put(&letter);
+        let told = mailbox.put(&note);
         if told.is_err() {
             let _ = mailbox.close();
         }
@@ -182,9 +182,8 @@ impl Shared {
         Some((join.owner.to_bits(), worker))
     }
 
-    fn admit_worker(&self, named: &Named, join: &Join) -> Result<(u32, Option<Arc<Worker>>)> {
-        let _ = named;
-        if join.owner == self.fabric.member()? {
+    fn admit_worker(&self, join: &Join) -> Result<(u32, Option<Arc<Worker>>)> {
+        if join.pid == std::process::id() {
             return Err(Error::argument("the process that has a pool cannot be its worker as well: join from another one"));
         }
         if self.workers().iter().any(|worker| worker.owner() == Some(join.owner)) {
@@ -204,22 +203,18 @@ impl Shared {
     }
 
     /// Submits a client's batch again. False: the fabric is full at the moment. One that cannot be submitted is told to the client by the end of the pool.
-    pub(super) fn pass_on(&self, reply: &Ticket, bytes: &[u8]) -> bool {
+    pub(super) fn pass_on(&self, reply: &Ticket, batch: &Letter) -> bool {
         // Nobody waits for the calls of a client that is gone.
-        BytesQueue::from_ticket(reply).is_err() || !matches!(self.submit(bytes), Err(error) if error.kind() == ErrorKind::Ipc(Ipc::OutOfMemory))
+        BytesQueue::from_ticket(reply).is_err() || !matches!(self.submit(batch.again()), Err(error) if error.kind() == ErrorKind::Ipc(Ipc::OutOfMemory))
     }
 
-    /// Tells a client that the worker of its call died. `batch` is of the call alone.
-    pub(super) fn tell_lost(self: &Arc<Self>, reply: &Ticket, lost: &Lost, batch: &[u8]) {
+    /// Tells a client, when there is room.
+    pub(super) fn tell_client(self: &Arc<Self>, reply: &Ticket, letter: Letter) {
         let Ok(to) = BytesQueue::from_ticket(reply) else { return };
-        self.tell(to, letters::lost(lost, batch));
-    }
-
-    /// Puts a letter, when there is room.
-    pub(super) fn tell(self: &Arc<Self>, to: BytesQueue, letter: Vec<u8>) {
-        if let Err(error) = to.put(&letter)
-            && error.kind() == Ipc::OutOfMemory
-            && let Err(refused) = self.warden.later(self, AGAIN, Deed::Tell { to, letter })
+        let Letter { body, packing } = letter.again();
+        let put = if packing.is_empty() { to.put(&body) } else { to.put_packed(packing, &body) };
+        if put.is_err_and(|error| error.kind() == Ipc::OutOfMemory)
+            && let Err(refused) = self.warden.later(self, AGAIN, Deed::Tell { reply: *reply, letter })
         {
             self.stop(&refused);
         }
@@ -237,4 +232,3 @@ impl Lost {
         }
     }
 }
-

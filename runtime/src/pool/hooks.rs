@@ -11,14 +11,14 @@ use super::calls::bad_arguments;
 use super::table::{Payload, Shared, Worker};
 use super::{Pool, gather};
 use crate::error::{Error, Failure, Result};
-use crate::task::encode_args;
+use crate::task::encode_args_alone;
 use crate::wire::{BatchBuilder, Record, Terms};
 
 /// A hook as workers get it: a batch of one call.
 pub(super) fn encode<A: Serialize>(task: &str, args: &A) -> Result<Vec<u8>> {
     let mut batch = BatchBuilder::new(0, 0, task, Terms::PLAIN);
-    batch.push(|out| encode_args(args, out)).map_err(|error| bad_arguments(task, 0, error))?;
-    Ok(batch.finish())
+    batch.push_encoded(&encode_args_alone(args).map_err(|error| bad_arguments(task, 0, error))?);
+    Ok(batch.finish().body)
 }
 
 impl Pool {
@@ -64,7 +64,7 @@ impl Shared {
         }
         let Some(inner) = at else { return };
         let outcome = match Record::parse(message.get(inner..).unwrap_or_default()) {
-            Ok(Record::Done { at, .. }) => Ok(Payload { message, at: inner + at }),
+            Ok(Record::Done { at, .. }) => Ok(Payload::Message { message, at: inner + at }),
             Ok(Record::Failed { failure, .. }) => Err(Error::from_failure(failure)),
             // Checked where the outer record was read.
             _ => return,

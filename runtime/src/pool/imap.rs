@@ -18,7 +18,6 @@ use super::handle::own_callback;
 use super::options::Options;
 use super::table::{self, Job, Outcome, Room, Settled, Shared, is_collector};
 use crate::error::{Error, ErrorKind, Result};
-use crate::task::encode_args;
 use crate::wire::BatchBuilder;
 
 /// An iterator over the results of a task: what `imap` and `imap_unordered` return.
@@ -109,7 +108,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
                 if let Some(error) = self.job.cut_by() {
                     self.input = None;
                     refused = Some(error);
-                } else if let Err(error) = batch.push(|out| encode_args(&(argument,), out)) {
+                } else if let Err(error) = batch.push((argument,)) {
                     let sentence = format!("argument {} of task '{}' cannot be encoded", first + u64::from(batch.count()), self.task);
                     refused = Some(Error::because(ErrorKind::BadArguments, sentence, error));
                 }
@@ -118,7 +117,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
             self.job.extend(count, refused.as_ref());
             self.next += u64::from(count) + u64::from(refused.is_some());
             if count > 0
-                && let Err(error) = self.shared.submit(&batch.finish())
+                && let Err(error) = self.shared.submit(batch.finish())
             {
                 self.input = None;
                 for i in 0..count {

@@ -3,16 +3,16 @@
 //! It takes the steps of `worker.rs`; what differs stands in `runtime/src/README.md`, "Pools with a name". Must not know jobs.
 
 use std::fmt;
-use std::sync::Once;
 use std::sync::Arc;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric};
 
 use super::desk::Desk;
-use super::letters::Role;
 use super::named::{self, Description};
+use super::notes::Role;
 use super::setup::Setup;
 use super::table;
 use super::worker::{self, damaged};
@@ -28,7 +28,7 @@ const NOT_MINE: Duration = Duration::from_millis(5);
 ///
 /// All workers of a pool should offer the same tasks, since any of them may get any call; one that does not know a call's task fails it with
 /// [`ErrorKind::UnknownTask`]. The pool's `on_start` hook is run when it joins, its `on_exit` hook when it leaves. The pool's limits of calls and memory are not its own, nor does it count in
-/// the pool's size. A process can be a worker of a pool once at a time, and not of its own pool.
+/// the pool's size. Each [`Fabric`] that a process has opened can be in a pool once at a time, and no process in its own pool.
 ///
 /// **Deaths.** The pool watches its process as that of any worker: if it dies, the call that it was running fails with [`ErrorKind::WorkerDied`] (or is retried), the rest runs elsewhere. How it ended is not known, as
 /// it is no child of the pool. Nobody starts it again. A call that is cancelled or over its hard limit is ended by killing its process, as with any worker. If the pool ends, or its process dies, the worker
@@ -113,7 +113,7 @@ impl Worker {
     /// # Errors
     ///
     /// `NotFound` if no pool of this name lives; [`ErrorKind::PoolClosed`] if it ends; what the `on_start` hook failed with; `InvalidArgument` if this process has the pool,
-    /// is a worker of it already, or cannot be watched from the pool's process, as in another pid namespace.
+    /// is a worker of it already by the same [`Fabric`], or cannot be watched from the pool's process, as in another pid namespace.
     pub fn new(fabric: &Fabric, pool: &str) -> Result<Worker> {
         static PANICS: Once = Once::new();
         let pool = named::find(fabric, pool)?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use polyproc_ipc::{BytesDict, BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner, Ticket};
 
-use super::letters::{self, Join, Letter, Role};
+use super::notes::{self, Join, Note, Role};
 use super::table;
 use super::worker::damaged;
 use crate::error::{Error, ErrorKind, Result};
@@ -149,7 +149,7 @@ pub(super) struct Welcome {
 /// Asks a pool to be let in, and waits for its answer.
 pub(super) fn knock(fabric: &Fabric, pool: &Description, results: &BytesQueue, mailbox: &BytesQueue, role: Role) -> Result<Welcome> {
     let join = Join { role, pid: std::process::id(), owner: fabric.member()?, mailbox: mailbox.lend() };
-    match results.put(&letters::join(&join)) {
+    match results.put(&notes::join(&join)) {
         Err(error) if matches!(error.kind(), Ipc::Closed | Ipc::Gone) => return Err(table::closed()),
         put => put?,
     }
@@ -176,10 +176,10 @@ pub(super) fn knock(fabric: &Fabric, pool: &Description, results: &BytesQueue, m
 }
 
 fn read(answer: &Message) -> Result<Welcome> {
-    match Letter::parse(answer) {
-        Ok(Letter::Welcome { number, page }) => Ok(Welcome { number, page }),
-        Ok(Letter::Refused { number, sentence }) if number == ErrorKind::PoolClosed.number() => Err(Error::new(ErrorKind::PoolClosed, sentence)),
-        Ok(Letter::Refused { sentence, .. }) => Err(Error::argument(sentence)),
+    match Note::parse(answer) {
+        Ok(Note::Welcome { number, page }) => Ok(Welcome { number, page }),
+        Ok(Note::Refused { number, sentence }) if number == ErrorKind::PoolClosed.number() => Err(Error::new(ErrorKind::PoolClosed, sentence)),
+        Ok(Note::Refused { sentence, .. }) => Err(Error::argument(sentence)),
         _ => Err(damaged("a pool's answer")),
     }
 }

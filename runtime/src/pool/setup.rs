@@ -79,14 +79,9 @@ mod tests {
     fn hook(calls: u32) -> Vec<u8> {
         let mut batch = BatchBuilder::new(0, 0, "a::b", crate::wire::Terms::PLAIN);
         for _ in 0..calls {
-            batch
-                .push(|out| {
-                    out.extend_from_slice(b"args");
-                    Ok::<_, Damaged>(())
-                })
-                .unwrap();
+            batch.push_encoded(b"args");
         }
-        batch.finish()
+        batch.finish().body
     }
 
     #[test]

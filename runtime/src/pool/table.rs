@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Message, Owner};
+use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Owner};
 
 use super::builder::Settings;
 use super::cpus::Pinned;
@@ -16,79 +16,16 @@ use super::desk::{Board, Page, Seen};
 use super::guests::Standing;
 use super::journal::Journal;
 use super::limits::Facts;
-use super::options::{LANES, Options};
+use super::options::LANES;
 use super::progress::Reports;
 use super::warden::Warden;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging::TARGET;
 use crate::start::{Entry, WorkerTickets};
-use crate::wire;
+use crate::wire::{self, Letter};
 
-/// What a call came to: its encoded value, or why there is none.
-pub(super) type Outcome = Result<Payload>;
-
-/// An encoded value where it arrived: nothing is copied before somebody decodes it.
-#[derive(Debug)]
-pub(super) struct Payload {
-    pub(super) message: Message,
-    pub(super) at: usize,
-}
-
-impl Payload {
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.message.get(self.at..).unwrap_or_default()
-    }
-}
-
-/// What follows from what was done to a job.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[must_use = "the job may have to leave the table"]
-pub(super) struct Settled {
-    /// It was the last outcome: the job is to be announced.
-    pub(super) complete: bool,
-    /// No worker will meet a call of it any more: it leaves the table.
-    pub(super) over: bool,
-}
-
-/// Calls that were submitted together.
-pub(super) trait Job: Send + Sync {
-    /// Keeps the outcome of a call, unless it has one.
-    fn settle(&self, index: u64, outcome: Outcome) -> Settled;
-    /// Whether this call has no outcome yet.
-    fn is_open(&self, index: u64) -> bool;
-    /// Ends every call that has no outcome yet with `error`. True if there were any.
-    fn fail(&self, error: &Error) -> bool;
-    /// How its calls are to be run.
-    fn options(&self) -> &Options;
-    /// Takes no further input.
-    fn cut(&self) -> Settled {
-        Settled::default()
-    }
-    /// Whether no call of it may begin any more.
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-    /// Fails the calls of a cancelled job that had not begun.
-    fn skip(&self) -> Settled {
-        Settled::default()
-    }
-    /// Called once, when every call has its outcome.
-    fn announce(&self) {}
-    /// How many calls it has, and how many of them are not over.
-    fn counts(&self) -> (u64, u64);
-}
-
-/// What happens to a job that finds as many unfinished ones as there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    /// It waits.
-    Wait,
-    /// It is refused.
-    Refuse,
-    /// It enters all the same.
-    Ignore,
-}
+pub(super) use super::job::{Job, Outcome, Payload, Room, Settled};
 
 /// Where a pool is in its life. It only moves down this list.
 #[derive(Clone)]
@@ -328,8 +265,10 @@ impl Shared {
     }
 
     /// Puts a batch where workers find it.
-    pub(super) fn submit(&self, batch: &[u8]) -> Result<()> {
-        self.tasks.put_to(wire::lane(batch), batch).map_err(|error| match self.phase() {
+    pub(super) fn submit(&self, batch: Letter) -> Result<()> {
+        let (lane, Letter { body, packing }) = (wire::lane(&batch.body), batch);
+        let put = if packing.is_empty() { self.tasks.put_to(lane, &body) } else { self.tasks.put_packed_to(lane, packing, &body) };
+        put.map_err(|error| match self.phase() {
             Phase::Stopped(error) => error,
             _ if self.remote().is_some() && matches!(error.kind(), Ipc::Closed | Ipc::Gone) => closed(),
             _ => Error::from(error),
@@ -375,20 +314,20 @@ impl Shared {
     }
 
     /// Submits again what was begun or taken before, unless its job was cancelled: then it is settled. False: the fabric is full at the moment.
-    pub(super) fn submit_or_settle(&self, id: u64, bytes: &[u8]) -> bool {
-        if let Ok(wire::Batch { terms: wire::Terms { reply: Some(reply), .. }, .. }) = wire::Batch::parse(bytes)
+    pub(super) fn submit_or_settle(&self, id: u64, letter: &Letter) -> bool {
+        if let Ok(wire::Batch { terms: wire::Terms { reply: Some(reply), .. }, .. }) = wire::Batch::parse(&letter.body)
             && self.remote().is_none()
         {
-            return self.pass_on(&reply, bytes);
+            return self.pass_on(&reply, letter);
         }
         let Some(job) = self.find(id) else { return true };
-        let (Ok(batch), false) = (wire::Batch::parse(bytes), job.is_cancelled()) else {
-            if let Ok(batch) = wire::Batch::parse(bytes) {
+        let (Ok(batch), false) = (wire::Batch::parse(&letter.body), job.is_cancelled()) else {
+            if let Ok(batch) = wire::Batch::parse(&letter.body) {
                 self.settle_all(&job, &batch, |index| Error::skipped(batch.name, index));
             }
             return true;
         };
-        match self.submit(bytes) {
+        match self.submit(letter.again()) {
             Ok(()) => true,
             Err(error) if error.kind() == ErrorKind::Ipc(Ipc::OutOfMemory) => false,
             Err(error) => {

@@ -10,12 +10,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::BytesQueue;
+use polyproc_ipc::Ticket;
 use rustix::process::Signal;
 
 use super::desk::{self, Why};
 use super::table::{Shared, Worker};
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::Letter;
 
 /// Limits are looked at no more often than this.
 const TICK: Duration = Duration::from_millis(1);
@@ -29,11 +30,11 @@ pub(super) enum Deed {
     /// End this call of this worker, if it still runs. It does not keep what is left of a dead worker.
     Condemn { worker: Weak<Worker>, serial: u64 },
     /// Submit this batch of this job.
-    Submit { job: u64, batch: Vec<u8> },
+    Submit { job: u64, batch: Letter },
     /// Say in the result queue that this job was cancelled.
     Mark { job: u64 },
-    /// Put this letter to a client.
-    Tell { to: BytesQueue, letter: Vec<u8> },
+    /// Put this to a client.
+    Tell { reply: Ticket, letter: Letter },
 }
 
 #[derive(Default)]
@@ -177,7 +178,7 @@ impl Warden {
                 (Deed::Submit { job, batch }, done)
             }
             Deed::Mark { job } => (Deed::Mark { job }, shared.mark(job)),
-            Deed::Tell { to, letter } => return shared.tell(to, letter),
+            Deed::Tell { reply, letter } => return shared.tell_client(&reply, letter),
         };
         // It can only be that the fabric is full, for now; else the pool has ended.
         if !done {

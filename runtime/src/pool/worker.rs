@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Lease, Ticket};
+use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Lease, Packing, Parcel, Ticket, codec};
 
 use super::desk::{self, Desk};
 use super::journal::Calls;
@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::memory::Gauge;
 use crate::registry::{self, Run};
 use crate::start::WorkerTickets;
+use crate::task::Exchange;
 use crate::wire::{self, Batch};
 use crate::{calling, panic};
 
@@ -84,7 +85,60 @@ pub(super) fn call(hook: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
     };
     let arguments = batch.items().next().unwrap_or_default();
     let run = registry::find(batch.name)?;
-    panic::watch(batch.name, || run(arguments, output))
+    panic::watch(batch.name, || run(&mut Exchange { arguments, parcel: None, packing: &mut Packing::new(), output }))
+}
+
+/// A batch on its lease; as a parcel if there are blocks beside it, which may be kept by whom they were given to.
+enum Taken {
+    Lease(Lease),
+    Parcel(Arc<Parcel>),
+}
+
+impl Taken {
+    /// One with blocks that cannot be read stays what it is, and is no batch.
+    fn new(lease: Lease) -> Taken {
+        let readable = |body| Batch::parse(body).is_ok();
+        if lease.message().codec() & codec::WITH_BLOCKS == 0 || !codec::body_of(&lease, lease.message().codec()).is_ok_and(readable) {
+            return Taken::Lease(lease);
+        }
+        Parcel::open_lease(lease).map_or_else(|lease| Taken::Lease(*lease), Taken::Parcel)
+    }
+
+    fn bury(self) -> Result<()> {
+        match self {
+            Taken::Lease(lease) => Ok(lease.bury()?),
+            // It was read when it was taken.
+            Taken::Parcel(_) => Ok(()),
+        }
+    }
+
+    fn body(&self) -> &[u8] {
+        match self {
+            Taken::Lease(lease) => lease,
+            Taken::Parcel(parcel) => parcel.body(),
+        }
+    }
+
+    fn parcel(&self) -> Option<&Arc<Parcel>> {
+        match self {
+            Taken::Lease(_) => None,
+            Taken::Parcel(parcel) => Some(parcel),
+        }
+    }
+
+    fn set_progress(&self, progress: u64) {
+        match self {
+            Taken::Lease(lease) => lease.set_progress(progress),
+            Taken::Parcel(parcel) => drop(parcel.with_lease(|lease| lease.set_progress(progress))),
+        }
+    }
+
+    fn ack(self) -> Result<()> {
+        match self {
+            Taken::Lease(lease) => Ok(lease.ack()?),
+            Taken::Parcel(parcel) => Ok(parcel.ack()?),
+        }
+    }
 }
 
 /// A worker at its work, whether the pool started it or it joined by itself.
@@ -95,6 +149,8 @@ pub(super) struct Worker {
     owner: u64,
     /// The record being written; kept for its memory.
     record: Vec<u8>,
+    /// Blocks that go with it.
+    packing: Packing,
     /// The task of the last batch.
     known: Option<(Arc<str>, Run)>,
     /// How many more calls it may run, if not any number.
@@ -107,18 +163,19 @@ pub(super) struct Worker {
 impl Worker {
     /// One without limits.
     pub(super) fn new(results: BytesQueue, desk: Desk, owner: u64, events: Option<&Ticket>) -> Worker {
-        let (record, replies, calls) = (Vec::new(), Replies::default(), Calls::new(events));
-        Worker { results, replies, desk, owner, record, known: None, left: None, gauge: None, calls }
+        let (record, packing, replies, calls) = (Vec::new(), Packing::new(), Replies::default(), Calls::new(events));
+        Worker { results, replies, desk, owner, record, packing, known: None, left: None, gauge: None, calls }
     }
 
     /// Does what a lease says. False: it is to leave, and has the rest of the batch in hand.
     pub(super) fn serve(&mut self, number: u32, lease: Lease) -> Result<bool> {
-        let Ok(batch) = Batch::parse(&lease) else {
+        let taken = Taken::new(lease);
+        let Ok(batch) = Batch::parse(taken.body()) else {
             let damage = damaged("a batch of the pool's task queue");
             let failure = Failure { number: Ipc::Corrupt.number(), message: damage.to_string(), ..Failure::default() };
             // Told first, so that no call waits for what nobody can read; then put where nobody gets it.
             put(&self.results, &wire::unfit(number, &failure))?;
-            lease.bury()?;
+            taken.bury()?;
             return Err(damage);
         };
         let reply = match &batch.terms.reply {
@@ -127,25 +184,25 @@ impl Worker {
                 Some(reply) => Some(reply),
                 // The client is gone, and nobody waits for its calls.
                 None => {
-                    lease.ack()?;
+                    taken.ack()?;
                     return Ok(true);
                 }
             },
         };
-        let begun = self.run(&batch, reply.as_ref(), |progress| lease.set_progress(progress))?;
+        let begun = self.run(&batch, reply.as_ref(), &taken)?;
         reply.as_ref().unwrap_or(&self.results).wake();
         if begun < batch.count {
             // The rest goes on as that of a worker that died here, but nothing of it was running.
-            lease.set_progress(LEFT | u64::from(begun));
-            std::mem::forget(lease);
+            taken.set_progress(LEFT | u64::from(begun));
+            std::mem::forget(taken);
             return Ok(false);
         }
-        lease.ack()?;
+        taken.ack()?;
         Ok(true)
     }
 
     /// Runs the calls of a batch until it is to leave. The answer is how many have begun, and are done; all, if nobody waits for the rest.
-    fn run(&mut self, batch: &Batch<'_>, reply: Option<&BytesQueue>, progress: impl Fn(u64)) -> Result<u32> {
+    fn run(&mut self, batch: &Batch<'_>, reply: Option<&BytesQueue>, taken: &Taken) -> Result<u32> {
         let task = self.find(batch.name);
         self.desk.open(batch)?;
         if let (Ok(_), Some((name, _))) = (&task, &self.known) {
@@ -157,13 +214,15 @@ impl Worker {
         for (i, arguments) in batch.items().enumerate() {
             let index = batch.first + i as u64;
             // 0: nothing has begun; i + 1: call i has. Before the desk: who is condemned there, the lease names.
-            progress(i as u64 + 1);
+            taken.set_progress(i as u64 + 1);
             let serial = self.desk.begin(started)?;
             self.calls.begin(batch.job, index);
             wire::done(&mut self.record, batch.job, index, self.owner);
             let answer = match &task {
                 _ if self.desk.must_skip(batch.job)? => Err(Failure::new(ErrorKind::Cancelled, batch.name, "")),
-                Ok(run) => calling::with(index, serial, started, || panic::watch(batch.name, || run(arguments, &mut self.record))),
+                Ok(run) => calling::with(index, serial, started, || {
+                    panic::watch(batch.name, || run(&mut Exchange { arguments, parcel: taken.parcel(), packing: &mut self.packing, output: &mut self.record }))
+                }),
                 Err(failure) => Err(failure.clone()),
             };
             let failure = answer.err();
@@ -172,6 +231,10 @@ impl Worker {
                 let may_come_again = batch.terms.bring_back && failure.number == ErrorKind::Panicked.number();
                 let back = if may_come_again { arguments } else { &[] };
                 wire::failed(&mut self.record, [batch.job, index, self.owner], batch.terms.attempt, failure, back);
+                self.packing = Packing::new();
+                if let (Some(parcel), true) = (taken.parcel(), may_come_again) {
+                    self.packing.adopt(parcel);
+                }
             }
             if !self.desk.finish()? {
                 // Condemned: the pool has decided what became of this call, and ends this process.
@@ -236,7 +299,8 @@ impl Worker {
     /// Puts the record; a value that the fabric has no room for becomes a failure that says so, and a failure comes without the arguments, for good.
     fn put_record(&mut self, batch: &Batch<'_>, reply: Option<&BytesQueue>, index: u64, failure: Option<Failure>) -> Result<()> {
         let results = reply.unwrap_or(&self.results);
-        match results.put_quiet(&self.record) {
+        let done = if self.packing.is_empty() { results.put_quiet(&self.record) } else { results.put_packed(std::mem::take(&mut self.packing), &self.record) };
+        match done {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), Ipc::TooLarge | Ipc::OutOfMemory) => {
                 let bytes = self.record.len();

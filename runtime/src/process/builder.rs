@@ -14,14 +14,14 @@ use crate::boot::Entry;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::start::{Launch, Launched, Options, Pipes, StartMethod, What, launch, shared_options};
-use crate::task::{Task, TaskFn, encode_args};
-use crate::wire::{BatchBuilder, Terms};
+use crate::task::{Task, TaskFn};
+use crate::wire::{BatchBuilder, Letter, Terms};
 
 /// A process to be started that runs a task. See [`Process::builder`].
 #[must_use = "nothing runs before `start`"]
 pub struct ProcessBuilder {
     task: &'static str,
-    call: Result<Vec<u8>>,
+    call: Result<Letter>,
     fabric: Option<Fabric>,
     program: Option<PathBuf>,
     method: Option<StartMethod>,
@@ -44,7 +44,7 @@ impl ProcessBuilder {
     pub(super) fn new<F: TaskFn>(task: Task<F>, args: F::Args) -> ProcessBuilder {
         let name = task.name();
         let mut batch = BatchBuilder::new(0, 0, name, Terms::PLAIN);
-        let call = batch.push(|out| encode_args(&args, out)).map(|()| batch.finish());
+        let call = batch.push(args).map(|()| batch.finish());
         let call = call.map_err(|error| Error::because(ErrorKind::BadArguments, format!("the arguments of task '{name}' cannot be encoded"), error));
         ProcessBuilder { task: name, call, fabric: None, program: None, method: None, options: Options::for_task() }
     }
@@ -87,7 +87,8 @@ impl ProcessBuilder {
         let entry = Entry::Process { mailbox: mailbox.lend() };
         let launched = launch(Launch { entry, fabric: &fabric, method: self.method, what, name: &name }, self.options).map_err(clean)?;
         let (child, pipes) = split(launched);
-        if let Err(error) = mailbox.put(&call) {
+        let put = if call.packing.is_empty() { mailbox.put(&call.body) } else { mailbox.put_packed(call.packing, &call.body) };
+        if let Err(error) = put {
             let _ = child.signal(Signal::KILL);
             let _ = child.wait(None);
             return Err(clean(error.into()));

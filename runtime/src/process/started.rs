@@ -9,14 +9,15 @@
 //! | nothing | after it took the call, before it put the outcome; or it left by itself |
 //! | `done` or `failed` | after the task returned or failed: with this, even an exit code that somebody else collected is known |
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use polyproc_ipc::{BytesQueue, Fabric, Ticket};
+use polyproc_ipc::{BytesQueue, Fabric, Packing, Parcel, Ticket};
 
 use super::Exit;
 use crate::child::{Child, End};
 use crate::error::{Death, Error, ErrorKind, Failure, Result};
 use crate::start::Pipes;
+use crate::task::Exchange;
 use crate::wire::{self, Batch, Record};
 use crate::{panic, registry};
 
@@ -120,8 +121,8 @@ pub(crate) fn child(mailbox: &Ticket) -> i32 {
         }
     };
     let outcome = match mailbox.get() {
-        Ok(message) => match Batch::parse(&message) {
-            Ok(batch) => run(&batch),
+        Ok(message) => match Parcel::open(message).map_err(|_| wire::Damaged).and_then(|parcel| Ok(run(&Batch::parse(parcel.body())?, &parcel))) {
+            Ok(outcome) => outcome,
             Err(wire::Damaged) => Err(Failure::new(ErrorKind::BadArguments, "", "the call of a process is damaged")),
         },
         Err(error) => Err(Failure::new(ErrorKind::NotStarted, "", format!("a process cannot read its call: {error}"))),
@@ -145,8 +146,8 @@ pub(crate) fn child(mailbox: &Ticket) -> i32 {
     code
 }
 
-fn run(batch: &Batch<'_>) -> std::result::Result<(), Failure> {
+fn run(batch: &Batch<'_>, parcel: &Arc<Parcel>) -> std::result::Result<(), Failure> {
     let arguments = batch.items().next().unwrap_or_default();
     let run = registry::find(batch.name)?;
-    panic::watch(batch.name, || run(arguments, &mut Vec::new()))
+    panic::watch(batch.name, || run(&mut Exchange { arguments, parcel: Some(parcel), packing: &mut Packing::new(), output: &mut Vec::new() }))
 }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use polyproc_ipc::codec;
+use polyproc_ipc::{Packing, codec};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -16,6 +16,7 @@ use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pid
 use super::server::{DESCRIPTORS, LONGEST, Order, Word, receive_bytes, say};
 use super::{Call, fork, life};
 use crate::error::{Error, Failure};
+use crate::task::Exchange;
 use crate::{panic, registry};
 
 /// One process that the server started.
@@ -182,7 +183,7 @@ fn preload_all(tasks: &[String], life: &OwnedFd) -> Result<(), String> {
         let watch = std::thread::Builder::new().name("polyproc-life".into()).spawn_scoped(scope, watch).map_err(|error| error.to_string())?;
         let ran = tasks.iter().try_for_each(|name| {
             let run = registry::find(name)?;
-            panic::watch(name, || run(&[0x90], &mut Vec::new()))
+            panic::watch(name, || run(&mut Exchange { arguments: &[0x90], parcel: None, packing: &mut Packing::new(), output: &mut Vec::new() }))
         });
         let _ = rustix::io::write(&done, &1_u64.to_ne_bytes());
         let _ = watch.join();

@@ -1,15 +1,16 @@
 //! Processes and pools, started for real. One program: its children are this test program again.
 
 mod bad_input;
+mod blocks;
 mod command;
 mod death;
 mod family;
 mod futures;
 mod last;
 mod limits;
+mod logging;
 mod named;
 mod named_storm;
-mod logging;
 mod nested;
 mod orphans;
 mod pool;

@@ -66,10 +66,16 @@ fn submits(fabric_name: String, seed: u64) {
 
 #[task]
 fn storm(seconds: u64) {
-    let open = Snapshot::take();
     let name = unique_name("named-storm");
-    let fabric = Fabric::builder().cap(64 << 20).create(&name).unwrap();
-    let pool = Pool::builder().fabric(&fabric).name("storm").workers(1).build().unwrap();
+    let make = || {
+        let fabric = Fabric::builder().cap(64 << 20).create(&name).unwrap();
+        let pool = Pool::builder().fabric(&fabric).name("storm").workers(1).build().unwrap();
+        (fabric, pool)
+    };
+    // The first makes what is made once.
+    assert_eq!(make().1.apply(crate::death::spin, (1,)).unwrap(), 1);
+    let open = Snapshot::take();
+    let (fabric, pool) = make();
     let (stop, kills) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -53,7 +53,7 @@ pub(super) struct Lost {
 
 /// One of them, read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Letter<'a> {
+pub(super) enum Note<'a> {
     Join(Join),
     Welcome { number: u32, page: Option<Ticket> },
     Refused { number: i32, sentence: String },
@@ -101,8 +101,8 @@ pub(super) fn lost(lost: &Lost, batch: &[u8]) -> Vec<u8> {
 
 pub(super) const BELL: [u8; 8] = [RING, 0, 0, 0, 0, 0, 0, 0];
 
-impl Letter<'_> {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Letter<'_>, Damaged> {
+impl Note<'_> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Note<'_>, Damaged> {
         let mut rest = bytes;
         let [kind, first, second, 0] = word(&mut rest)? else { return Err(Damaged) };
         let small: [u8; 4] = word(&mut rest)?;
@@ -118,13 +118,13 @@ impl Letter<'_> {
                 };
                 let owner = Owner::from_bits(u64::from_le_bytes(word(&mut rest)?));
                 let mailbox = Ticket::from_bytes(rest).ok_or(Damaged)?;
-                Ok(Letter::Join(Join { role, pid: u32::from_le_bytes(small), owner, mailbox }))
+                Ok(Note::Join(Join { role, pid: u32::from_le_bytes(small), owner, mailbox }))
             }
             WELCOME => {
                 let page = if rest.is_empty() { None } else { Some(Ticket::from_bytes(rest).ok_or(Damaged)?) };
-                Ok(Letter::Welcome { number: u32::from_le_bytes(small), page })
+                Ok(Note::Welcome { number: u32::from_le_bytes(small), page })
             }
-            REFUSED => Ok(Letter::Refused { number: i32::from_le_bytes(small), sentence: String::from_utf8_lossy(rest).into_owned() }),
+            REFUSED => Ok(Note::Refused { number: i32::from_le_bytes(small), sentence: String::from_utf8_lossy(rest).into_owned() }),
             LOST => {
                 let why = match first {
                     0 => None,
@@ -141,9 +141,9 @@ impl Letter<'_> {
                 let code = i64::from_le_bytes(word(&mut rest)?).try_into().map_err(|_| Damaged)?;
                 let [resident, memory, attempt] = [word(&mut rest)?, word(&mut rest)?, word(&mut rest)?].map(u64::from_le_bytes);
                 let death = Death { pid: u32::from_le_bytes(small), code, resident: Some(resident).filter(|&bytes| bytes != 0), out_of_memory };
-                Ok(Letter::Lost(Lost { death, why, memory, attempt: attempt.try_into().map_err(|_| Damaged)? }, rest))
+                Ok(Note::Lost(Lost { death, why, memory, attempt: attempt.try_into().map_err(|_| Damaged)? }, rest))
             }
-            RING if bytes == BELL => Ok(Letter::Ring),
+            RING if bytes == BELL => Ok(Note::Ring),
             _ => Err(Damaged),
         }
     }
@@ -156,26 +156,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_read_as_they_were_written_and_bad_bytes_never_panic() {
+    fn notes_read_as_they_were_written_and_bad_bytes_never_panic() {
         let fabric = Fabric::new().unwrap();
         let ticket = BytesQueue::new(&fabric, 0).unwrap().lend();
         let from = Join { role: Role::Client, pid: 7, owner: Owner::from_bits(8), mailbox: ticket };
         let killed = Lost { death: Death { resident: Some(9), ..Death::new(7, -9) }, why: Some(Why::OverLimit), memory: 5, attempt: 2 };
         let all = [join(&from), welcome(3, None), welcome(3, Some(ticket)), refused(105, "no"), lost(&killed, b"batch"), BELL.to_vec()];
-        let read: Vec<_> = all.iter().map(|letter| Letter::parse(letter).unwrap()).collect();
-        assert_eq!(read[0], Letter::Join(from));
-        assert_eq!(read[1..3], [Letter::Welcome { number: 3, page: None }, Letter::Welcome { number: 3, page: Some(ticket) }]);
-        assert_eq!(read[3], Letter::Refused { number: 105, sentence: "no".into() });
-        assert_eq!(read[4..], [Letter::Lost(killed, b"batch"), Letter::Ring]);
+        let read: Vec<_> = all.iter().map(|note| Note::parse(note).unwrap()).collect();
+        assert_eq!(read[0], Note::Join(from));
+        assert_eq!(read[1..3], [Note::Welcome { number: 3, page: None }, Note::Welcome { number: 3, page: Some(ticket) }]);
+        assert_eq!(read[3], Note::Refused { number: 105, sentence: "no".into() });
+        assert_eq!(read[4..], [Note::Lost(killed, b"batch"), Note::Ring]);
         for sample in &all {
             for end in 0..sample.len() {
-                let _ = Letter::parse(&sample[..end]);
+                let _ = Note::parse(&sample[..end]);
             }
             for at in 0..sample.len() {
                 for value in [0, 1, 0x7f, 0x80, 0xff] {
                     let mut changed = sample.clone();
                     changed[at] = value;
-                    let _ = Letter::parse(&changed);
+                    let _ = Note::parse(&changed);
                 }
             }
         }
