@@ -24,7 +24,11 @@ fn queue(fabric: &Fabric, name: &str) -> Queue<u64> {
 /// Joins the pool, and works until it is over.
 #[task]
 pub(crate) fn joins(fabric: String) {
-    let mut worker = Worker::join(&fabric, POOL).unwrap();
+    let fabric = Fabric::open(&fabric).unwrap();
+    let mut worker = Worker::new(&fabric, POOL).unwrap();
+    if let Ok(told) = Queue::<u64>::open(&fabric, "in") {
+        told.put(&0).unwrap();
+    }
     worker.run().unwrap();
     assert!(worker.has_left() && worker.step(None).unwrap() == Stepped::Left);
 }
@@ -72,7 +76,7 @@ fn programs_join_a_pool_and_leave_it() {
         let (leave, left) = (queue(&fabric, "leave"), queue(&fabric, "left"));
         let early = pool.submit(square, (3,)).unwrap();
         let stays = Process::spawn(joins, (name.clone(),)).unwrap();
-        assert_eq!(early.get().unwrap(), 9);
+        assert_eq!({ early }.get().unwrap(), 9); // the handle goes: it would keep the pool's memory
         let guest = Process::spawn(joins_for_a_while, (name.clone(),)).unwrap();
         until(|| joined(&pool).len() == 2);
         assert_eq!(pool.map(spin, 0..2000).unwrap(), (0..2000).collect::<Vec<_>>());
@@ -81,7 +85,7 @@ fn programs_join_a_pool_and_leave_it() {
         let both: Vec<_> = (0..2).map(|n| pool.submit(gate, (n, open.clone())).unwrap()).collect();
         until(|| pool.progress().running == 2);
         open.put_many(&[0, 0]).unwrap();
-        assert!(both.iter().all(|call| call.get().is_ok()));
+        assert!(both.into_iter().all(|call| call.get().is_ok()));
         leave.put(&1).unwrap();
         assert!(left.get().unwrap() > 0);
         until(|| joined(&pool).len() == 2); // it came again
@@ -252,7 +256,7 @@ fn a_killed_owner_fails_its_clients_and_frees_its_guests_and_the_name() {
     watched(|| {
         let name = unique_name("owner");
         let fabric = Fabric::builder().cap(64 << 20).create(&name).unwrap();
-        let (ready, open) = (queue(&fabric, "ready"), queue(&fabric, "open"));
+        let (ready, open, come) = (queue(&fabric, "ready"), queue(&fabric, "open"), queue(&fabric, "in"));
         let not_found = ErrorKind::Ipc(ipc::ErrorKind::NotFound);
         assert_eq!(Pool::connect(&fabric, POOL).unwrap_err().kind(), not_found);
         assert_eq!(Worker::new(&fabric, POOL).unwrap_err().kind(), not_found);
@@ -260,6 +264,7 @@ fn a_killed_owner_fails_its_clients_and_frees_its_guests_and_the_name() {
             let owner = Process::spawn(has_the_pool, (name.clone(), own)).unwrap();
             ready.get().unwrap();
             let guests: Vec<_> = (0..2).map(|_| Process::spawn(joins, (name.clone(),)).unwrap()).collect();
+            guests.iter().for_each(|_| assert_eq!(come.get().unwrap(), 0));
             let client = connect(&name);
             let error = Pool::builder().fabric(&fabric).name(POOL).build().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Ipc(ipc::ErrorKind::AlreadyExists), "{error}");
@@ -282,8 +287,8 @@ fn a_killed_owner_fails_its_clients_and_frees_its_guests_and_the_name() {
         }
         let pool = Pool::builder().fabric(&fabric).name(POOL).workers(1).build().unwrap();
         assert_eq!(Pool::connect(&fabric, POOL).unwrap().apply(square, (3,)).unwrap(), 9);
-        drop((pool, ready, open));
-        assert_bare(&fabric, 2);
+        drop((pool, ready, open, come));
+        assert_bare(&fabric, 3);
     });
 }
 
