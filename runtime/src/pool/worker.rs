@@ -180,14 +180,15 @@ impl Worker {
         };
         let reply = match &batch.terms.reply {
             None => None,
-            Some(ticket) => match self.replies.open(ticket)? {
-                Some(reply) => Some(reply),
-                // The client is gone, and nobody waits for its calls.
-                None => {
+            Some(ticket) => {
+                let open = self.replies.open(ticket)?;
+                if open.is_none() {
+                    // The client is gone, and nobody waits for its calls.
                     taken.ack()?;
                     return Ok(true);
                 }
-            },
+                open
+            }
         };
         let begun = self.run(&batch, reply.as_ref(), &taken)?;
         reply.as_ref().unwrap_or(&self.results).wake();
