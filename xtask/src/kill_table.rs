@@ -1,6 +1,6 @@
 //! `cargo xtask kill-table`: runs the kill tests of ipc, in several processes side by side, and writes what they found as a table for people.
 //!
-//! The rows come as text for programs (`testkit/src/step/report.rs`). A run with a broken point, or with a process that did not come to its end, writes no table.
+//! The rows come as text for programs (`testkit/src/step/report.rs`), or with `--from` from runs that were made before, in parts. A run with a broken point, or with a process that did not come to its end, writes no table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,6 +22,8 @@ struct Wish {
     stride: u64,
     jobs: usize,
     out: Option<PathBuf>,
+    /// Reports of runs that were made before.
+    from: Vec<PathBuf>,
 }
 
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> ExitCode {
@@ -33,7 +35,7 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> ExitCode {
         }
     };
     let began = Instant::now();
-    let rows = match wish.rows(root) {
+    let rows = match if wish.from.is_empty() { wish.rows(root) } else { reports(&wish.from) } {
         Ok(rows) => rows,
         Err(why) => {
             eprintln!("no table was written: {why}");
@@ -53,7 +55,7 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> ExitCode {
 impl Wish {
     fn parse(arguments: &[&str]) -> Result<Wish, String> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut wish = Wish { quick: false, stride: 1, jobs: cores, out: None };
+        let mut wish = Wish { quick: false, stride: 1, jobs: cores, out: None, from: Vec::new() };
         let mut rest = arguments.iter();
         while let Some(&argument) = rest.next() {
             let mut value = || rest.next().copied().ok_or(format!("{argument} needs a value"));
@@ -63,7 +65,8 @@ impl Wish {
                 "--stride" => wish.stride = number(value()?)?,
                 "--jobs" => wish.jobs = number(value()?)? as usize,
                 "--out" => wish.out = Some(PathBuf::from(value()?)),
-                other => return Err(format!("kill-table knows --quick, --stride N, --jobs N and --out FILE, not \"{other}\"")),
+                "--from" => wish.from.push(PathBuf::from(value()?)),
+                other => return Err(format!("kill-table knows --quick, --stride N, --jobs N, --out FILE and --from FILE, not \"{other}\"")),
             }
         }
         Ok(wish)
@@ -91,19 +94,31 @@ impl Wish {
         let parts: Vec<Result<Child, String>> = (0..self.jobs).map(start).collect();
         // Each is waited for, also if one of them failed.
         let ends: Vec<Result<bool, String>> = parts.into_iter().map(|part| part?.wait().map(|status| status.success()).map_err(|e| e.to_string())).collect();
-        let text = fs::read_to_string(&report).map_err(|error| format!("cannot read {}: {error}", report.display()))?;
-        let rows = text.lines().map(|line| Row::parse(line).ok_or(format!("not a row: {line}"))).collect::<Result<Vec<Row>, String>>()?;
-        for row in rows.iter().filter(|row| row.broken > 0) {
-            eprintln!("BROKEN {}: {}, at {} points or more", row.object, row.operation, row.broken);
-        }
-        if rows.iter().any(|row| row.broken > 0) {
-            return Err("a point is broken; its message is above".into());
-        }
+        let rows = read(&report)?;
         if !ends.into_iter().collect::<Result<Vec<bool>, String>>()?.into_iter().all(|good| good) {
             return Err("a process of the kill tests did not end well; its message is above".into());
         }
         if rows.is_empty() { Err("there are no rows".into()) } else { Ok(rows) }
     }
+}
+
+/// The rows of a report, none of them broken.
+fn read(report: &Path) -> Result<Vec<Row>, String> {
+    let text = fs::read_to_string(report).map_err(|error| format!("cannot read {}: {error}", report.display()))?;
+    let rows = text.lines().map(|line| Row::parse(line).ok_or(format!("not a row: {line}"))).collect::<Result<Vec<Row>, String>>()?;
+    for row in rows.iter().filter(|row| row.broken > 0) {
+        eprintln!("BROKEN {}: {}, at {} points or more", row.object, row.operation, row.broken);
+    }
+    if rows.iter().any(|row| row.broken > 0) { Err("a point is broken; its message is above".into()) } else { Ok(rows) }
+}
+
+/// The rows of several reports, one run after the other: of a row that two of them have, the later one counts.
+fn reports(from: &[PathBuf]) -> Result<Vec<Row>, String> {
+    let mut rows = BTreeMap::new();
+    for report in from {
+        rows.extend(read(report)?.into_iter().map(|row| ((row.object.clone(), row.operation.clone()), row)));
+    }
+    Ok(rows.into_values().collect())
 }
 
 /// One line of the report, or several that were folded into one.

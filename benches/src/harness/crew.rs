@@ -12,6 +12,8 @@ use super::member::Report;
 
 /// First argument of a process of ours that is a member of a crew.
 pub(crate) const ROLE: &str = "__role";
+/// First argument of a process of ours that ends at once: what a process costs that does nothing.
+pub(crate) const NOTHING: &str = "__nothing";
 
 /// A round that has not ended by then is broken; its processes are killed. Not a limit on speed: rounds last well under a second.
 const WATCHDOG: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ pub(crate) mod system;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use crew::ROLE;
+pub(crate) use crew::{NOTHING, ROLE};
 pub(crate) use report::Outcome;
 
 /// How long and how often.

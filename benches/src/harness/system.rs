@@ -62,3 +62,32 @@ pub(crate) fn descriptors() -> Result<usize, Trouble> {
 pub(crate) fn resident(descriptor: BorrowedFd<'_>) -> Result<u64, Trouble> {
     Ok(rustix::fs::fstat(descriptor)?.st_blocks as u64 * 512)
 }
+
+/// Proportional set sizes in bytes: what of a process's memory falls to it, where shared pages count by their share.
+pub(crate) struct Memory {
+    pub(crate) all: u64,
+    /// Without the pages of files, which are its program.
+    pub(crate) own: u64,
+}
+
+/// The memory of a process of this user.
+pub(crate) fn memory(pid: u32) -> Result<Memory, Trouble> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let bytes = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        let number = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        number.map(|number| number * 1024).ok_or_else(|| Trouble::failed(format!("smaps_rollup says nothing of {key}")))
+    };
+    Ok(Memory { all: bytes("Pss:")?, own: bytes("Pss_Anon:")? + bytes("Pss_Shmem:")? })
+}
+
+/// Nanoseconds that the threads which a process has now have run.
+pub(crate) fn cpu_time(pid: u32) -> Result<u64, Trouble> {
+    let mut sum = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that ended since the listing took its time with it.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        sum += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+    }
+    Ok(sum)
+}

@@ -3,8 +3,11 @@
 pub(crate) mod cells;
 pub(crate) mod cost;
 pub(crate) mod dict;
+pub(crate) mod idle;
 pub(crate) mod lock;
+pub(crate) mod payload;
 pub(crate) mod pipe;
 pub(crate) mod pool;
+pub(crate) mod process;
 pub(crate) mod queue;
 pub(crate) mod wake;

@@ -12,6 +12,7 @@ use rustix::fs::MemfdFlags;
 
 use crate::harness::{Budget, Sample, Trouble};
 use crate::scenarios::cells::{COPIED, ELEMENTS, roll};
+use crate::scenarios::payload::{Run, add_one, add_up};
 
 fn mapped(elements: usize) -> Result<MmapRaw, Trouble> {
     let file = File::from(rustix::fs::memfd_create("polyproc-bench", MemfdFlags::CLOEXEC)?);
@@ -58,4 +59,21 @@ pub(crate) fn copy(budget: Budget) -> Result<Sample, Trouble> {
         unsafe { std::ptr::copy_nonoverlapping(map.as_ptr().cast::<f64>(), out.as_mut_ptr(), COPIED) };
         black_box(&mut out);
     }))
+}
+
+/// Payloads copied to where a task would find them, and back.
+pub(crate) fn payload(run: &Run) -> Result<Sample, Trouble> {
+    run.measure(|count| {
+        for number in 0..count {
+            let mut arrived = black_box(run.payload(number)).clone();
+            let sum = if run.out {
+                add_one(&mut arrived);
+                add_up(&black_box(arrived).clone())
+            } else {
+                add_up(&arrived)
+            };
+            run.check(number, sum)?;
+        }
+        Ok(())
+    })
 }

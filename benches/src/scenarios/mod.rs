@@ -4,9 +4,12 @@
 pub(crate) mod cells;
 mod cost;
 pub(crate) mod dict;
+pub(crate) mod idle;
 pub(crate) mod lock;
+pub(crate) mod payload;
 pub(crate) mod pipe;
 pub(crate) mod pool;
+pub(crate) mod process;
 pub(crate) mod queue;
 pub(crate) mod wake;
 
@@ -14,8 +17,20 @@ use crate::harness::Scenario;
 
 /// All scenarios in the order of the table.
 pub(crate) fn all() -> Vec<Scenario> {
-    [queue::scenarios(), lock::scenarios(), wake::scenarios(), cells::scenarios(), dict::scenarios(), pipe::scenarios(), pool::scenarios(), cost::scenarios()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        queue::scenarios(),
+        lock::scenarios(),
+        wake::scenarios(),
+        cells::scenarios(),
+        dict::scenarios(),
+        pipe::scenarios(),
+        process::scenarios(),
+        pool::scenarios(),
+        payload::scenarios(),
+        cost::scenarios(),
+        idle::scenarios(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,7 +1,16 @@
 //! `Pool`: worker processes that run tasks. The protocol is in `runtime/src/README.md`.
 //!
-//! This file is the public face. Calls are typed and submitted in `calls`; which worker runs what, and what a death means, is decided in
-//! `collector`, `supervisor` and `worker`.
+//! | file | idea |
+//! | --- | --- |
+//! | this one, `builder`, `options` | the public face: what a pool is made with, and how calls are run |
+//! | `calls`, `job`, `gather`, `imap` | calls on their way: typed and submitted; together, or one by one |
+//! | `handle`, `many`, `cancel` | the handle of calls that run meanwhile; several of them; ending them |
+//! | `table` | what the threads of a pool share |
+//! | `collector`, `supervisor`, `warden` | the threads: who settles calls, who keeps workers, who acts when a time has come |
+//! | `restarts`, `elastic`, `limits`, `cpus` | what these decide by |
+//! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
+//! | `desk` | who is in which call, in shared memory |
+//! | `journal`, `progress` | what happened, and how far it is |
 
 mod builder;
 mod calls;
