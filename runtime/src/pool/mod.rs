@@ -11,6 +11,8 @@
 //! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
 //! | `desk` | who is in which call, in shared memory |
 //! | `journal`, `progress` | what happened, and how far it is |
+//! | `named`, `notes`, `guests` | a pool's name, what is said to those who come by it, and how they are let in |
+//! | `joined`, `client` | who comes: a worker that joined by itself, and who submits from elsewhere |
 
 mod builder;
 mod calls;
