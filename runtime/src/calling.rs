@@ -150,7 +150,7 @@ mod tests {
     fn a_call_is_current_only_while_it_runs() {
         let page = Page::new(&Fabric::new().unwrap()).unwrap();
         let task: Arc<str> = "a::b".into();
-        let terms = Terms { lane: 0, attempt: 2, bring_back: false, soft: 1, hard: u64::MAX };
+        let terms = Terms { lane: 0, attempt: 2, bring_back: false, soft: 1, hard: u64::MAX, reply: None };
         assert!(current_call().is_none() && !cancelled());
         prepare(&task, 7, &terms, &page);
         assert!(current_call().is_none());

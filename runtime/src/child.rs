@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::Fabric;
+use polyproc_ipc::{Fabric, Owner};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 
 use crate::boot::Entry;
 use crate::error::{Error, Result};
@@ -40,6 +40,8 @@ pub(crate) struct Child {
     /// The process whose child it is.
     home: u32,
     end: Mutex<Known>,
+    /// Whether it was started from here; else it can be watched, and not collected.
+    kin: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +70,29 @@ impl Child {
     pub(crate) fn new(launched: Launched) -> Child {
         let Launched { pid, pidfd, lost, report, .. } = launched;
         let known = if lost { Known::End(End::Lost) } else { Known::Nothing };
-        Child { pid, pidfd, report, home: fork_generation(), end: Mutex::new(known) }
+        Child { pid, pidfd, report, home: fork_generation(), end: Mutex::new(known), kin: true }
+    }
+
+    /// A member of a fabric, which was not started from here.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone, or another process has its pid as this one counts: then it is in another pid namespace.
+    pub(crate) fn of_member(fabric: &Fabric, owner: Owner, pid: u32) -> Result<Child> {
+        let strange = || Error::argument(format!("process {pid} cannot be watched from here: it is gone, or in another pid namespace"));
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(strange)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| Error::os(errno, format!("watching process {}", pid.as_raw_nonzero())))?;
+        // Looked at behind the opening: a member that lives now has had its pid all the time.
+        let listed = fabric.members().into_iter().find(|member| member.owner == owner && member.alive).ok_or_else(strange)?;
+        if i32::try_from(listed.pid) != Ok(pid.as_raw_nonzero().get()) || start_time(listed.pid) != Some(listed.start_time) {
+            return Err(strange());
+        }
+        Ok(Child { pid, pidfd, report: None, home: fork_generation(), end: Mutex::new(Known::Nothing), kin: false })
+    }
+
+    /// Whether it was started from here.
+    pub(crate) fn is_kin(&self) -> bool {
+        self.kin
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -135,8 +159,12 @@ impl Child {
             }
         }
         // A child of a server that is gone is somebody else's to collect, and that says nothing of whether it runs.
-        if self.report.is_some() && !self.has_ended() {
+        if (self.report.is_some() || !self.kin) && !self.has_ended() {
             return Ok(None);
+        }
+        if !self.kin {
+            *known = Known::End(End::Lost);
+            return Ok(Some(End::Lost));
         }
         let end = match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
             Ok(None) | Err(Errno::INTR) => return Ok(None),
@@ -179,6 +207,12 @@ impl Child {
             Err(errno) => Err(Error::os(errno, format!("sending a signal to process {}", self.pid()))),
         }
     }
+}
+
+/// When a process started, in ticks since the machine did.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Waits until `fd` can be read, at most `time`. A signal ends the wait early: false.

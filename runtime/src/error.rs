@@ -114,6 +114,9 @@ pub(crate) struct Death {
 }
 
 impl Death {
+    /// The code of an end of which nobody told how it was: the process was no child of the pool.
+    pub(crate) const UNKNOWN: i32 = i32::MIN;
+
     /// A death of which nothing else is known.
     pub(crate) fn new(pid: u32, code: i32) -> Death {
         Death { pid, code, resident: None, out_of_memory: None }
@@ -136,6 +139,7 @@ impl fmt::Display for CallId {
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.code {
+            Death::UNKNOWN => write!(f, "died; how is not known, as it had joined by itself")?,
             code if code < 0 => write!(f, "was ended by {}", signal_name(-code))?,
             code => write!(f, "ended with exit code {code}")?,
         }
@@ -313,7 +317,7 @@ impl Error {
 
     /// The signal that ended the process, as 9 for SIGKILL.
     pub fn signal(&self) -> Option<i32> {
-        self.0.death.map(|death| -death.code).filter(|&signal| signal > 0)
+        self.0.death.and_then(|death| death.code.checked_neg()).filter(|&signal| signal > 0)
     }
 
     /// How many bytes of memory the process had of its own (resident, without what it shares) when the pool last looked, which it does about ten times a second while

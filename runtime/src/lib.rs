@@ -81,8 +81,8 @@ pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
 pub use pool::{
-    AsCompleted, AsyncResult, Calls, Imap, JobProgress, MemoryLimit, Options, Pool, PoolBuilder, Priority, Progress, Retry, WaitUntil, WorkerInfo,
-    WorkerProgress, as_completed, wait_calls,
+    AsCompleted, AsyncResult, Calls, Imap, JobProgress, Leaver, MemoryLimit, Options, Pool, PoolBuilder, PoolClient, Priority, Progress, Retry, Stepped,
+    WaitUntil, Worker, WorkerInfo, WorkerProgress, as_completed, wait_calls,
 };
 pub use process::{CommandBuilder, CurrentProcess, Exit, ParentProcess, Process, ProcessBuilder, active_children, current, parent};
 pub use start::server::{fork_server_pid, set_fork_server_preload};

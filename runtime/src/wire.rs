@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! batch    kind 1 | lane u8 | name length u16 | count u32 | job u64 | first index u64 | attempt u32 | flags u32 | soft limit u64 | hard limit u64
-//!          | name | count * (length u64 | arguments)
+//!          | with flag 2: ticket of the reply queue (40 bytes) | name | count * (length u64 | arguments)
 //! done     kind 2 | 0 | 0 u16 | 0 u32 | job u64 | index u64 | owner u64 | value
 //! failed   kind 3 | 0 | 0 u16 | number i32 | job u64 | index u64 | owner u64 | attempt u32 | 0 u32
 //!          | 4 * (length u64 | bytes): task, message, backtrace, and the call's arguments if they were asked for
@@ -17,7 +17,9 @@
 //! unfit    kind 18 | 0 | 0 u16 | worker u32 | a `failed`
 //! ```
 //!
-//! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again.
+//! Limits are in nanoseconds, 0 for none. Flag 1: a call that fails sends its arguments back, as it may be run again. Kinds 20 to 24 are in `pool/notes.rs`.
+
+use polyproc_ipc::Ticket;
 
 use polyproc_ipc::Packing;
 use serde::Serialize;
@@ -38,6 +40,9 @@ const UNFIT: u8 = 18;
 
 /// The flag of a batch whose calls bring their arguments back when they fail.
 const BRING_BACK: u32 = 1;
+/// The flag of a batch whose records go into a queue of their own.
+const REPLY: u32 = 2;
+const TICKET: usize = 40;
 
 const BATCH_HEAD: usize = 48;
 const RECORD_HEAD: usize = 32;
@@ -45,6 +50,7 @@ const RECORD_HEAD: usize = 32;
 const INNER_AT: usize = 8;
 const COUNT_AT: usize = 4;
 const JOB_AT: usize = 8;
+const FLAGS_AT: usize = 28;
 
 /// The longest task name, in bytes.
 pub(crate) const LONGEST_NAME: usize = u16::MAX as usize;
@@ -66,11 +72,13 @@ pub(crate) struct Terms {
     pub(crate) soft: u64,
     /// Nanoseconds after which a call's worker is ended; 0: never.
     pub(crate) hard: u64,
+    /// Where its records go, if not to the pool.
+    pub(crate) reply: Option<Ticket>,
 }
 
 impl Terms {
     /// A first attempt with nothing special.
-    pub(crate) const PLAIN: Terms = Terms { lane: 0, attempt: 1, bring_back: false, soft: 0, hard: 0 };
+    pub(crate) const PLAIN: Terms = Terms { lane: 0, attempt: 1, bring_back: false, soft: 0, hard: 0, reply: None };
 
     /// The same for the next attempt.
     pub(crate) fn again(self) -> Terms {
@@ -99,7 +107,8 @@ impl<'a> Batch<'a> {
         let (job, first) = (u64::from_le_bytes(word(&mut rest)?), u64::from_le_bytes(word(&mut rest)?));
         let (attempt, flags) = (u32::from_le_bytes(word(&mut rest)?), u32::from_le_bytes(word(&mut rest)?));
         let (soft, hard) = (u64::from_le_bytes(word(&mut rest)?), u64::from_le_bytes(word(&mut rest)?));
-        let terms = Terms { lane, attempt, bring_back: flags & BRING_BACK != 0, soft, hard };
+        let reply = if flags & REPLY == 0 { None } else { Some(Ticket::from_bytes(take(&mut rest, TICKET)?).ok_or(Damaged)?) };
+        let terms = Terms { lane, attempt, bring_back: flags & BRING_BACK != 0, soft, hard, reply };
         let name = std::str::from_utf8(take(&mut rest, length.into())?).map_err(|_| Damaged)?;
         let items = rest;
         for _ in 0..count {
@@ -150,7 +159,8 @@ pub(crate) fn task_of(head: &[u8]) -> Option<String> {
         return None;
     }
     let length = u16::from_le_bytes(head.get(2..4)?.try_into().ok()?);
-    let name = head.get(BATCH_HEAD..)?;
+    let flags = u32::from_le_bytes(head.get(FLAGS_AT..FLAGS_AT + 4)?.try_into().ok()?);
+    let name = head.get(BATCH_HEAD + if flags & REPLY == 0 { 0 } else { TICKET }..)?;
     Some(lossy(&name[..name.len().min(length.into())]))
 }
 
@@ -172,9 +182,13 @@ impl BatchBuilder {
         bytes.extend_from_slice(&job.to_le_bytes());
         bytes.extend_from_slice(&first.to_le_bytes());
         bytes.extend_from_slice(&terms.attempt.to_le_bytes());
-        bytes.extend_from_slice(&(if terms.bring_back { BRING_BACK } else { 0 }).to_le_bytes());
+        let flags = if terms.bring_back { BRING_BACK } else { 0 } | if terms.reply.is_some() { REPLY } else { 0 };
+        bytes.extend_from_slice(&flags.to_le_bytes());
         bytes.extend_from_slice(&terms.soft.to_le_bytes());
         bytes.extend_from_slice(&terms.hard.to_le_bytes());
+        if let Some(reply) = terms.reply {
+            bytes.extend_from_slice(&reply.to_bytes());
+        }
         bytes.extend_from_slice(name);
         BatchBuilder { bytes, packing: Packing::new(), count: 0 }
     }
@@ -386,115 +400,5 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::ffi::OsStringExt;
-
-    use polyproc_ipc::Block;
-
-    use super::*;
-
-    const TERMS: Terms = Terms { lane: 2, attempt: 3, bring_back: true, soft: 4, hard: 5 };
-
-    fn batch(items: &[&[u8]]) -> Vec<u8> {
-        let mut batch = BatchBuilder::new(7, 100, "a::b", TERMS);
-        for item in items {
-            batch.push_encoded(item);
-        }
-        batch.finish().body
-    }
-
-    fn records() -> Vec<Vec<u8>> {
-        let mut done_record = Vec::new();
-        done(&mut done_record, 1, 2, 3);
-        done_record.extend_from_slice(b"value");
-        let mut failed_record = Vec::new();
-        let failure = Failure { number: 103, task: "t".into(), message: "m\u{e9}".into(), backtrace: "0: f".into() };
-        failed(&mut failed_record, [1, 2, 3], 4, &failure, b"args");
-        let goodbyes = [bye(9, b""), bye(9, &done_record), bye(9, &failed_record), unfit(9, &failure)];
-        let mut all = vec![done_record, failed_record, hello(9, 10), death(9, -9), cancel(8)];
-        all.extend(goodbyes);
-        all
-    }
-
-    #[test]
-    fn a_batch_reads_as_it_was_written() {
-        let bytes = batch(&[b"one", b"", b"three"]);
-        let read = Batch::parse(&bytes).unwrap();
-        assert_eq!((read.job, read.first, read.count, read.name, read.terms), (7, 100, 3, "a::b", TERMS));
-        assert_eq!(lane(&bytes), 2);
-        assert_eq!(read.items().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
-    }
-
-    #[test]
-    fn the_tail_keeps_indexes() {
-        let bytes = batch(&[b"one", b"two", b"three"]);
-        let read = Batch::parse(&bytes).unwrap();
-        let tail = read.tail(2).unwrap();
-        let tail = Batch::parse(&tail).unwrap();
-        assert_eq!((tail.job, tail.first, tail.count, tail.name), (7, 102, 1, "a::b"));
-        assert_eq!(tail.items().collect::<Vec<_>>(), [b"three"]);
-        assert!(read.tail(3).is_none() && read.tail(u32::MAX).is_none());
-        let again = read.single(1, TERMS.again()).unwrap();
-        let again = Batch::parse(&again).unwrap();
-        assert_eq!((again.first, again.count, again.terms.attempt), (101, 1, 4));
-        assert_eq!(again.items().collect::<Vec<_>>(), [b"two"]);
-    }
-
-    #[test]
-    fn a_call_that_cannot_be_written_leaves_no_trace() {
-        let mut half = BatchBuilder::new(1, 0, "t", TERMS);
-        half.push((1_u8,)).unwrap();
-        let no_text = std::path::PathBuf::from(std::ffi::OsString::from_vec(vec![0xff]));
-        half.push((Block::from(vec![7_u8; 5000]), no_text)).unwrap_err();
-        let letter = half.finish();
-        assert!(letter.packing.is_empty());
-        assert_eq!(Batch::parse(&letter.body).unwrap().items().collect::<Vec<_>>(), [[0x91, 1]]);
-    }
-
-    #[test]
-    fn records_read_as_they_were_written() {
-        let records = records();
-        assert_eq!(Record::parse(&records[0]), Ok(Record::Done { job: 1, index: 2, owner: 3, at: 32 }));
-        assert_eq!(&records[0][32..], b"value");
-        let Ok(Record::Failed { failure, attempt: 4, arguments, .. }) = Record::parse(&records[1]) else { panic!() };
-        assert_eq!(arguments, b"args");
-        assert_eq!((failure.number, &*failure.task, &*failure.message, &*failure.backtrace), (103, "t", "m\u{e9}", "0: f"));
-        assert_eq!(Record::parse(&records[2]), Ok(Record::Hello { worker: 9, owner: 10 }));
-        assert_eq!(Record::parse(&records[3]), Ok(Record::Death { worker: 9, code: -9 }));
-        assert_eq!(Record::parse(&records[4]), Ok(Record::Cancel { job: 8 }));
-        assert_eq!(Record::parse(&records[5]), Ok(Record::Bye { worker: 9, at: None }));
-        for bye in &records[6..8] {
-            assert_eq!(Record::parse(bye), Ok(Record::Bye { worker: 9, at: Some(8) }));
-        }
-        assert_eq!(Record::parse(&records[6][8..]), Ok(Record::Done { job: 1, index: 2, owner: 3, at: 32 }));
-        let Ok(Record::Unfit { worker: 9, failure }) = Record::parse(&records[8]) else { panic!() };
-        assert_eq!((failure.number, &*failure.message), (103, "m\u{e9}"));
-        let nested = bye(9, &bye(9, b""));
-        assert_eq!(Record::parse(&nested), Err(Damaged), "a record inside of a record has none in it");
-        assert!(is_leave(&LEAVE_NOTE) && !is_leave(&LEAVE_NOTE[..7]) && Batch::parse(&LEAVE_NOTE).is_err());
-    }
-
-    /// Every prefix, and every single changed byte: an answer, never a panic, and never items beyond the bytes.
-    #[test]
-    fn bad_bytes_are_an_error_and_never_a_panic() {
-        let mut samples = records();
-        samples.push(batch(&[b"one", b"two"]));
-        for sample in samples {
-            for end in 0..sample.len() {
-                assert_eq!(Batch::parse(&sample[..end]).err(), Some(Damaged));
-                let _ = Record::parse(&sample[..end]);
-            }
-            for at in 0..sample.len() {
-                for value in [0, 1, 0x7f, 0x80, 0xff] {
-                    let mut changed = sample.clone();
-                    changed[at] = value;
-                    if let Ok(batch) = Batch::parse(&changed) {
-                        assert_eq!(batch.items().count(), batch.count as usize);
-                        let _ = batch.tail(1);
-                    }
-                    let _ = Record::parse(&changed);
-                }
-            }
-        }
-    }
-}
+#[path = "wire_tests.rs"]
+mod tests;

@@ -58,7 +58,8 @@ impl Ticket {
         Kind::from_number(self.kind)
     }
 
-    fn to_bytes(self) -> [u8; 40] {
+    /// The ticket as 40 bytes, in the form of `docs/format.md`.
+    pub fn to_bytes(self) -> [u8; 40] {
         let mut bytes = [0; 40];
         bytes[..16].copy_from_slice(&self.fabric.0);
         for (i, word) in [self.kind, self.id.offset, self.id.birth].into_iter().enumerate() {
@@ -67,7 +68,8 @@ impl Ticket {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Ticket> {
+    /// The ticket of these bytes; `None` for another number of them.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Ticket> {
         let bytes: &[u8; 40] = bytes.try_into().ok()?;
         let word = |i: usize| u64::from_le_bytes(bytes[16 + i * 8..][..8].try_into().expect("8 bytes"));
         Some(Ticket { fabric: FabricId(bytes[..16].try_into().expect("16 bytes")), kind: word(0), id: ObjectId { offset: word(1), birth: word(2) } })

@@ -62,6 +62,7 @@ pub struct PoolBuilder {
     threads: Option<usize>,
     events: Keep,
     method: StartMethod,
+    name: Option<String>,
 }
 
 /// On which processors workers run.
@@ -79,6 +80,8 @@ const MAX_PENDING: usize = 65_536;
 /// What the user chose, checked, with the rest filled in. It does not change while the pool lives.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
+    /// The name by which other processes find it, if it has one.
+    pub(super) name: Option<String>,
     /// How many workers.
     pub(super) bounds: Bounds,
     /// How many calls of a map a worker takes at once, if that was said.
@@ -255,6 +258,15 @@ impl PoolBuilder {
         self
     }
 
+    /// Makes the pool findable by this name in its fabric: any process that has the fabric open may offer its tasks to it ([`Worker`](crate::Worker), where there is an example) and submit to it
+    /// ([`Pool::connect`]). Mostly of use in a fabric with a name. A pool with a name may have no workers of its own: `workers(0)`.
+    ///
+    /// The name is free again when the pool is over, or its process has died, however that was. As long as it is not, [`build`](PoolBuilder::build) answers `AlreadyExists`.
+    pub fn name(mut self, name: impl Into<String>) -> PoolBuilder {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Starts the workers, and returns without waiting until they are up.
     ///
     /// # Errors
@@ -297,12 +309,12 @@ impl PoolBuilder {
         }
     }
 
-    fn settings(&self) -> Result<Settings> {
+    pub(super) fn settings(&self) -> Result<Settings> {
         let usable = polyproc_ipc::available_cpus();
         let (least, most) = self.workers.unwrap_or((usable, usable));
         let idle = self.idle.unwrap_or(IDLE);
-        if least == 0 || most == 0 {
-            return Err(Error::argument("a pool needs at least one worker"));
+        if (least == 0 || most == 0) && (self.name.is_none() || most != 0) {
+            return Err(Error::argument("a pool needs at least one worker, unless it has a name, by which workers join"));
         }
         if least > most {
             return Err(Error::argument(format!("a pool cannot have between {least} and {most} workers: the least is above the most")));
@@ -334,7 +346,7 @@ impl PoolBuilder {
         let environment = match self.threads {
             Some(0) => Vec::new(),
             Some(threads) => cpus::thread_variables(threads, true),
-            None => cpus::thread_variables((usable / most).max(1), false),
+            None => cpus::thread_variables((usable / most.max(1)).max(1), false),
         };
         let setup = Setup {
             most_calls: self.most_calls,
@@ -343,6 +355,7 @@ impl PoolBuilder {
             on_exit: self.on_exit.clone().transpose()?,
         };
         Ok(Settings {
+            name: self.name.clone(),
             bounds: Bounds { least, most, idle },
             chunk: self.chunk,
             program: self.program.clone(),

@@ -129,7 +129,7 @@ impl<'p> Calls<'p> {
     /// An empty batch of a job that has no number yet.
     fn batch(&self, task: &str) -> Result<BatchBuilder> {
         self.options.check()?;
-        Ok(BatchBuilder::new(0, 0, task, self.options.terms()))
+        Ok(BatchBuilder::new(0, 0, task, self.shared.terms(&self.options)))
     }
 
     fn submit_one<R: DeserializeOwned>(
@@ -176,7 +176,7 @@ impl<'p> Calls<'p> {
     fn share(&self, calls: usize) -> usize {
         let settings = &self.shared.settings;
         let most = settings.setup.most_calls.map_or(usize::MAX, |calls| calls as usize);
-        calls.div_ceil(4 * settings.bounds.most).min(most).max(1)
+        calls.div_ceil(4 * settings.bounds.most.max(1)).min(most).max(1)
     }
 
     fn submit_chunks<A: Serialize, R: DeserializeOwned>(
@@ -187,7 +187,7 @@ impl<'p> Calls<'p> {
     ) -> Result<AsyncResult<Vec<R>>> {
         let job = Arc::new(Gather::new(self.options, 0, true));
         let growth = Growth { id: self.shared.enter(job.clone(), Room::Ignore)?, shared: self.shared, job: &job };
-        let (id, terms) = (growth.id, self.options.terms());
+        let (id, terms) = (growth.id, self.shared.terms(&self.options));
         let mut batch = BatchBuilder::new(id, 0, task, terms);
         let mut first = 0;
         for item in items {

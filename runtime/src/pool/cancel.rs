@@ -22,6 +22,9 @@ pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &st
     if !shared.at_home() {
         return Err(Error::argument("a pool's calls cannot be cancelled in a forked process"));
     }
+    if shared.remote().is_some() {
+        return Err(Error::argument("a client's calls cannot be cancelled: only the process that has the pool cancels, and only its own"));
+    }
     if job.done().is_some() {
         return Ok(false);
     }

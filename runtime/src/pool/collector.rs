@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use polyproc_ipc::{ErrorKind as Ipc, Message, Parcel, Reclaimed, codec};
 
-use super::desk::Why;
+use super::notes::{self, Lost, Note};
 use super::restarts::{Doing, Restarts};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::warden::{AGAIN, Deed};
@@ -28,7 +27,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
     loop {
         let messages = match shared.results.get_many(AT_ONCE) {
             Ok(messages) => messages,
-            Err(error) if error.kind() == Ipc::Closed => return,
+            Err(error) if error.kind() == Ipc::Closed => return shared.has_ended(),
             Err(error) => return shared.stop(&error.into()),
         };
         for message in messages {
@@ -68,9 +67,34 @@ impl Collector<'_> {
             }
             Ok(Record::Hello { worker, owner }) => self.greet(worker, owner),
             Ok(Record::Death { worker, code }) => self.bury(worker, code),
-            Ok(Record::Bye { worker, at }) => self.shared.take_leave(worker, at, message),
+            Ok(Record::Bye { worker, at }) => {
+                self.shared.take_leave(worker, at, message);
+                // Its process may go on, so no death comes.
+                if let Some(guest) = self.shared.worker(worker).filter(|worker| worker.is_guest()) {
+                    self.shared.journal.gone(guest.child.pid(), 0);
+                    self.bury(worker, 0);
+                }
+            }
             Ok(Record::Unfit { worker, failure }) => self.shared.take_complaint(worker, failure),
-            Err(_) => self.shared.stop(&polyproc_ipc::Error::new(Ipc::Corrupt, "a record of the pool's result queue is damaged").into()),
+            Err(_) => self.open(&message),
+        }
+    }
+
+    /// A call of this client ended with its worker.
+    fn lost(&mut self, lost: &Lost, bytes: &[u8], parcel: Option<&Parcel>) {
+        let Ok(batch) = Batch::parse(bytes) else { return self.shared.stop(&damaged("a record of the pool's result queue")) };
+        let call = CallId { number: batch.first, attempt: lost.attempt };
+        let (error, by_error) = lost.error(&batch, call);
+        self.fail(batch.job, call, error, by_error, Some(Letter::with_blocks_of(parcel, bytes.to_vec())));
+    }
+
+    /// What is no record may be a note.
+    fn open(&mut self, message: &Message) {
+        match Note::parse(message) {
+            Ok(Note::Join(join)) if self.shared.named().is_some() => self.known.extend(self.shared.admit(&join)),
+            Ok(Note::Ring) => self.shared.ring(),
+            Ok(Note::Lost(lost, bytes)) => self.lost(&lost, bytes, None),
+            _ => self.shared.stop(&damaged("a record of the pool's result queue")),
         }
     }
 
@@ -78,6 +102,9 @@ impl Collector<'_> {
     fn handle_parcel(&mut self, message: Message) {
         let damaged = || polyproc_ipc::Error::new(Ipc::Corrupt, "a record of the pool's result queue is damaged").into();
         let Ok(parcel) = Parcel::open(message) else { return self.shared.stop(&damaged()) };
+        if let Ok(Note::Lost(lost, bytes)) = Note::parse(parcel.body()) {
+            return self.lost(&lost, bytes, Some(&parcel));
+        }
         match Record::parse(parcel.body()) {
             Ok(Record::Done { job, index, owner, at }) => {
                 self.credit(owner, true);
@@ -115,7 +142,8 @@ impl Collector<'_> {
         if arguments.is_empty() || failure.number != ErrorKind::Panicked.number() {
             return None;
         }
-        let terms = Terms { attempt: call.attempt, ..self.job(id)?.options().terms() }.again();
+        let shared = self.shared;
+        let terms = Terms { attempt: call.attempt, ..shared.terms(self.job(id)?.options()) }.again();
         let mut batch = BatchBuilder::new(id, call.number, &failure.task, terms);
         batch.push_encoded(arguments);
         Some(batch.finish().body)
@@ -177,7 +205,8 @@ impl Collector<'_> {
         self.known.retain(|(_, known)| known.number != number);
         let death = worker.death(code);
         // It announced itself before its first lease: without an owner it held none.
-        let held = match worker.owner().map_or(Ok(Vec::new()), |owner| self.shared.tasks.reclaim(owner)) {
+        let parted = worker.is_guest() && worker.facts.left.load(Ordering::Relaxed);
+        let held = match worker.owner().filter(|_| !parted).map_or(Ok(Vec::new()), |owner| self.shared.tasks.reclaim(owner)) {
             Ok(held) => held,
             Err(error) => return self.shared.stop(&error.into()),
         };
@@ -191,8 +220,14 @@ impl Collector<'_> {
                 Err(error) => return self.shared.stop(&error),
             }
         }
+        // Of calls for clients no record comes here; its page tells of them.
+        if self.shared.named().is_some() && matches!(worker.page.look(), Ok(Some(_))) {
+            self.restarts.worked();
+        }
         self.shared.bury(&worker);
-        if let Some(error) = self.restarts.died(&worker, death, doing) {
+        if !worker.is_guest()
+            && let Some(error) = self.restarts.died(&worker, death, doing)
+        {
             self.shared.journal.gave_up();
             tracing::error!(target: TARGET, "{error}");
             self.shared.stop(&error);
@@ -210,14 +245,17 @@ impl Collector<'_> {
         let progress = u32::try_from(lease.progress & !LEFT).unwrap_or(u32::MAX).min(batch.count);
         if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
             let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
-            let (error, by_error) = match worker.page.verdict(batch.job, call.number) {
-                None => (worker.died_in(death, batch.name, call), false),
-                Some(Why::Cancelled) => (Error::cancelled(death, batch.name, call), true),
-                Some(Why::OverLimit) => (Error::time_limit(death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
-            };
-            let again = batch.single(running, batch.terms.again()).map(|body| Letter::with_blocks_of(Some(&parcel), body));
+            let (why, memory) = (worker.page.verdict(batch.job, call.number), worker.facts.over.load(Ordering::Relaxed));
+            let lost = Lost { death, why, memory, attempt: call.attempt };
+            let alone = batch.single(running, batch.terms.again());
             // If its result was put before the death, it is there already, and this changes nothing.
-            self.fail(batch.job, call, error, by_error, again);
+            if let Some(reply) = &batch.terms.reply {
+                let note = notes::lost(&lost, &alone.unwrap_or_default());
+                self.shared.tell_client(reply, Letter::with_blocks_of(Some(&parcel), note));
+            } else {
+                let (error, by_error) = lost.error(&batch, call);
+                self.fail(batch.job, call, error, by_error, alone.map(|body| Letter::with_blocks_of(Some(&parcel), body)));
+            }
         }
         if let Some(tail) = batch.tail(progress) {
             tracing::debug!(target: TARGET, task = batch.name, calls = batch.count - progress, "calls of a dead worker are submitted again");

@@ -229,6 +229,11 @@ impl Board {
         Ok(Board { set: BytesSet::new(fabric)?, listed: Mutex::new(0) })
     }
 
+    /// As a client of the pool sees it, which looks at it only.
+    pub(crate) fn from_ticket(ticket: &Ticket) -> Result<Board> {
+        Ok(Board { set: BytesSet::from_ticket(ticket)?, listed: Mutex::new(0) })
+    }
+
     pub(crate) fn lend(&self) -> Ticket {
         self.set.lend()
     }

@@ -85,7 +85,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
     pub(super) fn new(shared: &Arc<Shared>, task: Cow<'static, str>, input: I, ordered: bool, options: Options) -> Result<Imap<I, R>> {
         options.check()?;
         let chunk = options.chunk.or(shared.settings.chunk).unwrap_or(1);
-        let window = options.window.unwrap_or_else(|| chunk.saturating_mul(4).saturating_mul(shared.settings.bounds.most));
+        let window = options.window.unwrap_or_else(|| chunk.saturating_mul(4).saturating_mul(shared.settings.bounds.most.max(1)));
         let chunk = chunk.min(window);
         let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, submitted: 0, growing: true, cut: None, waiting: false };
         let job = Arc::new(Stream { options, state: Mutex::new(state), changed: Condvar::new() });
@@ -97,7 +97,7 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
     fn feed(&mut self) {
         while self.input.is_some() && self.job.under_way() + self.chunk <= self.window {
             let first = self.next;
-            let mut batch = BatchBuilder::new(self.id, first, &self.task, self.job.options.terms());
+            let mut batch = BatchBuilder::new(self.id, first, &self.task, self.shared.terms(&self.job.options));
             let mut refused = None;
             while batch.count() < self.chunk as u32 && refused.is_none() {
                 // User code runs here, so nothing is locked.

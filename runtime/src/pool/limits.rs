@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::table::Worker;
-use crate::error::{CallId, Death, Error, Failure};
+use crate::error::{Death, Failure};
 use crate::memory;
 
 /// How often memory is measured while calls run, without and with a limit that kills.
@@ -78,7 +78,7 @@ pub(super) struct Facts {
     /// The pool itself sent the signal that ended it.
     pub(super) killed_by_pool: AtomicBool,
     /// The hard memory limit that it was killed for; 0: none.
-    over: AtomicU64,
+    pub(super) over: AtomicU64,
     /// The verdict on a death.
     out_of_memory: OnceLock<bool>,
     /// It said that it leaves.
@@ -98,14 +98,6 @@ impl Worker {
     pub(super) fn ended_on_purpose(&self) -> bool {
         let facts = &self.facts;
         facts.left.load(Ordering::Relaxed) || (facts.killed_by_pool.load(Ordering::Relaxed) && facts.over.load(Ordering::Relaxed) == 0)
-    }
-
-    /// The error of the call that it was running when it died.
-    pub(super) fn died_in(&self, death: Death, task: &str, call: CallId) -> Error {
-        match self.facts.over.load(Ordering::Relaxed) {
-            0 => Error::died(death, task, call),
-            limit => Error::memory_limit(death, limit, task, call),
-        }
     }
 }
 
@@ -137,7 +129,7 @@ impl Watch {
         for worker in live {
             let Some(bytes) = memory::own_bytes(worker.child.pid()) else { continue };
             worker.facts.resident.store(bytes, Ordering::Relaxed);
-            if let Some(limit) = self.hard.filter(|&limit| bytes > limit) {
+            if let Some(limit) = self.hard.filter(|&limit| bytes > limit && !worker.is_guest()) {
                 worker.facts.over.store(limit, Ordering::Relaxed);
                 worker.facts.killed_by_pool.store(true, Ordering::Relaxed);
                 // One that has ended meanwhile had too much all the same.

@@ -11,22 +11,29 @@
 //! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
 //! | `desk` | who is in which call, in shared memory |
 //! | `journal`, `progress` | what happened, and how far it is |
+//! | `named`, `notes`, `guests` | a pool's name, what is said to those who come by it, and how they are let in |
+//! | `joined`, `client` | who comes: a worker that joined by itself, and who submits from elsewhere |
 
 mod builder;
 mod calls;
 mod cancel;
+mod client;
 mod collector;
 mod cpus;
 pub(crate) mod desk;
 mod elastic;
 mod gather;
+mod guests;
 mod handle;
 mod hooks;
 mod imap;
 mod job;
+mod joined;
 mod journal;
 mod limits;
 mod many;
+mod named;
+mod notes;
 mod options;
 mod progress;
 mod restarts;
@@ -50,8 +57,10 @@ use crate::error::{Error, Result};
 use crate::task::{Task, TaskFn};
 pub use builder::PoolBuilder;
 pub use calls::Calls;
+pub use client::PoolClient;
 pub use handle::AsyncResult;
 pub use imap::Imap;
+pub use joined::{Leaver, Stepped, Worker};
 pub use limits::MemoryLimit;
 pub use many::{AsCompleted, WaitUntil, as_completed, wait_calls};
 pub use options::{Options, Priority, Retry};
@@ -104,6 +113,8 @@ pub struct WorkerInfo {
     pub finished: u64,
     /// What it calls its [number](crate::worker::number).
     pub number: usize,
+    /// Whether it [joined by itself](crate::Worker): then its number means nothing.
+    pub joined: bool,
     /// How much memory it had of its own when the pool last looked, which it does while calls run.
     pub memory: Option<u64>,
 }
@@ -283,6 +294,7 @@ impl Pool {
                 ready: worker.owner().is_some(),
                 finished: worker.finished.load(Ordering::Relaxed),
                 number: worker.place as usize,
+                joined: worker.is_guest(),
                 memory: worker.death(0).resident,
             })
             .collect();

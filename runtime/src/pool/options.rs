@@ -177,7 +177,7 @@ impl Options {
     pub(super) fn terms(&self) -> Terms {
         let nanoseconds = |limit: Option<Duration>| limit.map_or(0, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         let bring_back = self.retry.errors && self.retry.times > 0;
-        Terms { lane: self.priority as u8, attempt: 1, bring_back, soft: nanoseconds(self.soft), hard: nanoseconds(self.hard) }
+        Terms { lane: self.priority as u8, attempt: 1, bring_back, soft: nanoseconds(self.soft), hard: nanoseconds(self.hard), reply: None }
     }
 }
 

@@ -42,11 +42,13 @@ pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
     let watch = Watch::new(shared.settings.memory);
     let mut supervisor = Supervisor { shared, live, notes: VecDeque::new(), failed_starts: 0, gone: 0, size, watch, unsent: false };
     while supervisor.step() {}
+    shared.give_name_back();
     // Nothing is put any more: the collector drains the queue, and ends.
     let _ = shared.results.close();
     if let Ok(collector) = collector {
         let _ = collector.join();
     }
+    shared.part_with_clients();
     clear_away(shared);
     shared.reports.end();
     tracing::info!(target: TARGET, "pool is over");
@@ -55,10 +57,14 @@ pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
 /// Ends what still runs, and gives the pool's memory back.
 pub(super) fn clear_away(shared: &Shared) {
     for worker in std::mem::take(&mut *shared.workers.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if worker.is_guest() {
+            continue;
+        }
         let _ = worker.child.signal(Signal::KILL);
         let _ = worker.child.wait(None);
     }
     shared.warden.end();
+    shared.give_name_back();
     let _ = shared.fabric.sweep();
     shared.board.destroy();
     let _ = shared.tasks.destroy();
@@ -86,6 +92,9 @@ impl Supervisor<'_> {
     /// Waits for something to happen, and deals with it. False: all is over.
     fn step(&mut self) -> bool {
         let mut next_look = None;
+        self.live.extend(self.shared.arrivals());
+        // Joined workers that have left; the others come here by their death.
+        self.live.retain(|worker| !worker.buried.load(Ordering::Acquire));
         match self.shared.phase() {
             Phase::Open | Phase::Closed => {
                 next_look = self.look();
@@ -93,8 +102,12 @@ impl Supervisor<'_> {
                 self.fill_up();
                 self.send_away();
             }
-            Phase::Drained | Phase::Stopped(_) if self.live.is_empty() => return false,
-            Phase::Drained => {}
+            phase @ (Phase::Drained | Phase::Stopped(_)) if self.is_over(&phase) => return false,
+            Phase::Drained => {
+                self.put_notes();
+                // Nobody tells when a joined worker, or a dead one's lease, is done with.
+                next_look = (self.own() < self.live.len()).then_some(AGAIN.0);
+            }
             Phase::Stopped(_) => self.live.iter().for_each(|worker| drop(worker.child.signal(Signal::KILL))),
         }
         self.wait(next_look);
@@ -102,6 +115,20 @@ impl Supervisor<'_> {
         let _ = rustix::io::read(&self.shared.bell, &mut rung);
         self.reap();
         true
+    }
+
+    /// Whether a pool that has no work of its own any more is over. Joined workers do what there is for clients, and then leave; one that is elsewhere is not waited for, and none that is
+    /// in a call of a stopped pool.
+    fn is_over(&mut self, phase: &Phase) -> bool {
+        if matches!(phase, Phase::Stopped(_)) {
+            self.live.retain(|worker| !worker.is_guest());
+        }
+        self.live.is_empty() || (self.own() == 0 && self.notes.is_empty() && self.shared.under_way() == 0)
+    }
+
+    /// How many of the workers the pool has started.
+    fn own(&self) -> usize {
+        self.live.iter().filter(|worker| !worker.is_guest()).count()
     }
 
     /// Looks at what is under way: at the workers' memory, and whether the pool should grow or shrink. How long until the next look; `None`: the bell will ring.
@@ -173,7 +200,7 @@ impl Supervisor<'_> {
     fn present(&self) -> usize {
         match self.shared.present() {
             // Nobody leaves: the dead are gone at once, whether their death was handled or not.
-            (_, 0) => self.live.len(),
+            (_, 0) => self.own(),
             (workers, leaves) => workers.saturating_sub(leaves),
         }
     }
@@ -197,7 +224,7 @@ impl Supervisor<'_> {
 
     fn reap(&mut self) {
         let gone = self.live.extract_if(.., |worker| !matches!(worker.child.reap(), Ok(None)));
-        let code = |worker: &Worker| if let Ok(Some(End::Code(code))) = worker.child.reap() { code } else { 255 };
+        let code = |worker: &Worker| if let Ok(Some(End::Code(code))) = worker.child.reap() { code } else { how_lost(worker) };
         let dead: Vec<_> = gone.map(|worker| (code(&worker), worker)).map(|(code, worker)| (worker, code)).collect();
         if dead.is_empty() {
             return;
@@ -205,12 +232,14 @@ impl Supervisor<'_> {
         // One that fails is repeated by the next member that needs it.
         let _ = self.shared.fabric.sweep();
         self.watch.judge(&dead);
-        self.gone += dead.len();
+        self.gone += dead.iter().filter(|(worker, _)| !worker.is_guest()).count();
         for (worker, code) in dead {
             self.shared.journal.gone(worker.child.pid(), code);
             tell(&worker, code, &self.shared.phase());
             match self.shared.phase() {
                 Phase::Open | Phase::Closed => self.notes.push_back((worker.number, code)),
+                // What it held was a client's.
+                Phase::Drained if self.shared.named().is_some() => self.notes.push_back((worker.number, code)),
                 // Nothing is left that it could have held.
                 Phase::Drained | Phase::Stopped(_) => drop(self.shared.forget(worker.number, 0)),
             }
@@ -228,6 +257,11 @@ impl Supervisor<'_> {
             }
         }
     }
+}
+
+/// What is said of a worker whose exit status nobody has.
+fn how_lost(worker: &Worker) -> i32 {
+    if worker.is_guest() { Death::UNKNOWN } else { 255 }
 }
 
 /// Logs the end of a worker: as a warning, unless it was meant.

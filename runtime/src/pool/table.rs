@@ -13,6 +13,7 @@ use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Owner};
 use super::builder::Settings;
 use super::cpus::Pinned;
 use super::desk::{Board, Page, Seen};
+use super::guests::Standing;
 use super::journal::Journal;
 use super::limits::Facts;
 use super::options::LANES;
@@ -80,6 +81,8 @@ impl Worker {
 
 pub(super) struct Shared {
     pub(super) fabric: Fabric,
+    /// What other processes there are beside this one.
+    pub(super) standing: Standing,
     pub(super) tasks: BytesQueue,
     pub(super) results: BytesQueue,
     pub(super) settings: Settings,
@@ -116,8 +119,6 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(fabric: Fabric, settings: Settings) -> Result<Shared> {
-        let bell = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)
-            .map_err(|errno| Error::os(errno, "the bell of a pool"))?;
         // A dead worker's lease waits for the collector, and is not handed to the next worker: its first call may be what killed.
         let tasks = BytesQueue::builder().lanes(LANES).keep_dead_leases().new_in(&fabric)?;
         let results = BytesQueue::new(&fabric, 0).inspect_err(|_| drop(tasks.destroy()))?;
@@ -125,14 +126,32 @@ impl Shared {
         let board = Board::new(&fabric).inspect_err(|_| no_queues())?;
         let setup = settings.setup.share(&fabric).inspect_err(|_| no_queues())?;
         let journal = Journal::new(&fabric, &settings.events).inspect_err(|_| no_queues())?;
+        let standing = Standing::of_pool(&fabric, settings.name.as_deref()).inspect_err(|_| no_queues())?;
+        let shared = Shared { setup, ..Shared::of(fabric, settings, standing, [tasks, results], board, journal)? };
+        shared.claim_name()?;
+        Ok(shared)
+    }
+
+    /// What pools and clients have in common.
+    pub(super) fn of(
+        fabric: Fabric,
+        settings: Settings,
+        standing: Standing,
+        [tasks, results]: [BytesQueue; 2],
+        board: Board,
+        journal: Journal,
+    ) -> Result<Shared> {
+        let bell = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)
+            .map_err(|errno| Error::os(errno, "the bell of a pool"))?;
         Ok(Shared {
             fabric,
+            standing,
             tasks,
             results,
             settings,
             bell,
             forks: crate::start::fork_generation(),
-            setup,
+            setup: None,
             workers: Mutex::default(),
             pages: Mutex::default(),
             board,
@@ -149,6 +168,22 @@ impl Shared {
             started: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
         })
+    }
+
+    /// Numbers this one's jobs from here on.
+    pub(super) fn number_jobs_from(mut self, first: u64) -> Shared {
+        *self.jobs.get_mut() = first;
+        self
+    }
+
+    pub(super) fn next_number(&self) -> u32 {
+        self.started.fetch_add(1, Ordering::Relaxed) as u32
+    }
+
+    /// A page for a worker. The successor of a dead one must not depend on there being memory.
+    pub(super) fn spare_page(&self) -> Result<Page> {
+        let spare = self.pages.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.map_or_else(|| Page::new(&self.fabric), Page::pass_on)
     }
 
     /// Whether this is the process that made the pool, and no fork of it.
@@ -186,6 +221,9 @@ impl Shared {
             table.waiting -= 1;
         }
         if let Some(limit) = job.options().hard {
+            if self.remote().is_some() {
+                return Err(Error::argument("a client's calls have no hard limit: only the process that has the pool ends calls, and only its own"));
+            }
             self.warden.guard(self, limit)?;
         }
         let id = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
@@ -232,10 +270,14 @@ impl Shared {
         let put = if packing.is_empty() { self.tasks.put_to(lane, &body) } else { self.tasks.put_packed_to(lane, packing, &body) };
         put.map_err(|error| match self.phase() {
             Phase::Stopped(error) => error,
+            _ if self.remote().is_some() && matches!(error.kind(), Ipc::Closed | Ipc::Gone) => closed(),
             _ => Error::from(error),
         })?;
         // One of the two fences comes first: we see the doze, or the supervisor sees the batch.
         fence(Ordering::SeqCst);
+        if let Some(remote) = self.remote() {
+            remote.wake_supervisor();
+        }
         if self.dozing.load(Ordering::Relaxed) && self.dozing.swap(false, Ordering::Relaxed) {
             self.ring();
         }
@@ -245,6 +287,7 @@ impl Shared {
     /// The supervisor says that it will sleep until somebody rings, and looks once more at what is [under way](Shared::under_way).
     pub(super) fn doze(&self) {
         self.dozing.store(true, Ordering::Relaxed);
+        self.doze_in_public();
         fence(Ordering::SeqCst);
     }
 
@@ -264,14 +307,19 @@ impl Shared {
         Some(self.resize.swap(0, Ordering::AcqRel)).filter(|&workers| workers != 0)
     }
 
-    /// How many workers there are whose death was not handled, and how many leave notes are out.
+    /// How many workers that the pool started there are whose death was not handled, and how many leave notes are out.
     pub(super) fn present(&self) -> (usize, usize) {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        (workers.len(), self.leaves.load(Ordering::Acquire))
+        (workers.iter().filter(|worker| !worker.is_guest()).count(), self.leaves.load(Ordering::Acquire))
     }
 
     /// Submits again what was begun or taken before, unless its job was cancelled: then it is settled. False: the fabric is full at the moment.
     pub(super) fn submit_or_settle(&self, id: u64, letter: &Letter) -> bool {
+        if let Ok(wire::Batch { terms: wire::Terms { reply: Some(reply), .. }, .. }) = wire::Batch::parse(&letter.body)
+            && self.remote().is_none()
+        {
+            return self.pass_on(&reply, letter);
+        }
         let Some(job) = self.find(id) else { return true };
         let (Ok(batch), false) = (wire::Batch::parse(&letter.body), job.is_cancelled()) else {
             if let Ok(batch) = wire::Batch::parse(&letter.body) {
@@ -352,10 +400,7 @@ impl Shared {
 
     /// Starts a worker; `again`: in the place of one that is gone.
     pub(super) fn start_worker(&self, place: u32, again: bool) -> Result<Arc<Worker>> {
-        let number = self.started.fetch_add(1, Ordering::Relaxed) as u32;
-        // The successor of a dead worker must not depend on there being memory.
-        let spare = self.pages.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let page = spare.map_or_else(|| Page::new(&self.fabric), Page::pass_on)?;
+        let (number, page) = (self.next_number(), self.spare_page()?);
         let (tasks, results, cancelled) = (self.tasks.lend(), self.results.lend(), self.board.lend());
         let (setup, events) = (self.setup.as_ref().map(Array::lend), self.journal.lend());
         let tickets = WorkerTickets { tasks, results, page: page.lend(), cancelled, setup, events };

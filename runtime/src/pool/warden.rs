@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use polyproc_ipc::Ticket;
 use rustix::process::Signal;
 
 use super::desk::{self, Why};
@@ -32,6 +33,8 @@ pub(super) enum Deed {
     Submit { job: u64, batch: Letter },
     /// Say in the result queue that this job was cancelled.
     Mark { job: u64 },
+    /// Put this to a client.
+    Tell { reply: Ticket, letter: Letter },
 }
 
 #[derive(Default)]
@@ -175,6 +178,7 @@ impl Warden {
                 (Deed::Submit { job, batch }, done)
             }
             Deed::Mark { job } => (Deed::Mark { job }, shared.mark(job)),
+            Deed::Tell { reply, letter } => return shared.tell_client(&reply, letter),
         };
         // It can only be that the fabric is full at this moment; else the pool has ended.
         if !done {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Lease, Packing, Parcel, codec};
+use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Lease, Packing, Parcel, Ticket, codec};
 
 use super::desk::{self, Desk};
 use super::journal::Calls;
@@ -52,18 +52,8 @@ fn serve(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> Result<i32> {
     }
     // Before the first lease: the pool must know whose leases to ask for.
     put(&results, &wire::hello(number, owner))?;
-    let gauge = setup.soft_memory.map(Gauge::new);
-    let mut worker = Worker {
-        results,
-        desk,
-        owner,
-        record: Vec::new(),
-        packing: Packing::new(),
-        known: None,
-        left: setup.most_calls,
-        gauge,
-        calls: Calls::new(tickets.events.as_ref()),
-    };
+    let mut worker = Worker::new(results, desk, owner, tickets.events.as_ref());
+    (worker.left, worker.gauge) = (setup.most_calls, setup.soft_memory.map(Gauge::new));
     tracing::debug!(target: crate::logging::TARGET, "takes calls");
     loop {
         let lease = match tasks.get_lease() {
@@ -76,25 +66,7 @@ fn serve(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> Result<i32> {
             std::mem::forget(lease);
             break;
         }
-        let taken = Taken::new(lease);
-        let Ok(batch) = Batch::parse(taken.body()) else {
-            let damage = damaged("a batch of the pool's task queue");
-            let failure = Failure { number: Ipc::Corrupt.number(), message: damage.to_string(), ..Failure::default() };
-            // Told first, so that no call waits for what nobody can read; then put where nobody gets it.
-            put(&worker.results, &wire::unfit(number, &failure))?;
-            taken.bury()?;
-            return Err(damage);
-        };
-        let begun = worker.run(&batch, &taken)?;
-        worker.results.wake();
-        if begun < batch.count {
-            // The rest goes on as that of a worker that died here, but nothing of it was running.
-            taken.set_progress(LEFT | u64::from(begun));
-            std::mem::forget(taken);
-            break;
-        }
-        taken.ack()?;
-        if worker.is_done() {
+        if !worker.serve(number, lease)? || worker.is_done() {
             break;
         }
     }
@@ -107,7 +79,7 @@ pub(super) fn damaged(what: &str) -> Error {
 }
 
 /// Runs a hook, which is a batch of one call, and appends its value.
-fn call(hook: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
+pub(super) fn call(hook: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
     let Ok(batch) = Batch::parse(hook) else {
         return Err(Failure::new(ErrorKind::BadArguments, "", "a hook of the pool is damaged"));
     };
@@ -169,8 +141,10 @@ impl Taken {
     }
 }
 
-struct Worker {
+/// A worker at its work, whether the pool started it or it joined by itself.
+pub(super) struct Worker {
     results: BytesQueue,
+    replies: Replies,
     desk: Desk,
     owner: u64,
     /// The record being written; kept for its memory.
@@ -187,8 +161,49 @@ struct Worker {
 }
 
 impl Worker {
-    /// Runs the calls of a batch until it is to leave. The answer is how many have begun, and are done.
-    fn run(&mut self, batch: &Batch<'_>, taken: &Taken) -> Result<u32> {
+    /// One without limits.
+    pub(super) fn new(results: BytesQueue, desk: Desk, owner: u64, events: Option<&Ticket>) -> Worker {
+        let (record, packing, replies, calls) = (Vec::new(), Packing::new(), Replies::default(), Calls::new(events));
+        Worker { results, replies, desk, owner, record, packing, known: None, left: None, gauge: None, calls }
+    }
+
+    /// Does what a lease says. False: it is to leave, and has the rest of the batch in hand.
+    pub(super) fn serve(&mut self, number: u32, lease: Lease) -> Result<bool> {
+        let taken = Taken::new(lease);
+        let Ok(batch) = Batch::parse(taken.body()) else {
+            let damage = damaged("a batch of the pool's task queue");
+            let failure = Failure { number: Ipc::Corrupt.number(), message: damage.to_string(), ..Failure::default() };
+            // Told first, so that no call waits for what nobody can read; then put where nobody gets it.
+            put(&self.results, &wire::unfit(number, &failure))?;
+            taken.bury()?;
+            return Err(damage);
+        };
+        let reply = match &batch.terms.reply {
+            None => None,
+            Some(ticket) => {
+                let open = self.replies.open(ticket)?;
+                if open.is_none() {
+                    // The client is gone, and nobody waits for its calls.
+                    taken.ack()?;
+                    return Ok(true);
+                }
+                open
+            }
+        };
+        let begun = self.run(&batch, reply.as_ref(), &taken)?;
+        reply.as_ref().unwrap_or(&self.results).wake();
+        if begun < batch.count {
+            // The rest goes on as that of a worker that died here, but nothing of it was running.
+            taken.set_progress(LEFT | u64::from(begun));
+            std::mem::forget(taken);
+            return Ok(false);
+        }
+        taken.ack()?;
+        Ok(true)
+    }
+
+    /// Runs the calls of a batch until it is to leave. The answer is how many have begun, and are done; all, if nobody waits for the rest.
+    fn run(&mut self, batch: &Batch<'_>, reply: Option<&BytesQueue>, taken: &Taken) -> Result<u32> {
         let task = self.find(batch.name);
         self.desk.open(batch)?;
         if let (Ok(_), Some((name, _))) = (&task, &self.known) {
@@ -228,10 +243,13 @@ impl Worker {
                     std::thread::park();
                 }
             }
-            self.put_record(batch, index, failure)?;
+            match self.put_record(batch, reply, index, failure) {
+                Err(error) if reply.is_some() && matches!(error.kind(), ErrorKind::Ipc(Ipc::Gone | Ipc::Closed)) => return Ok(batch.count),
+                put => put?,
+            }
             started = desk::now();
             if started - announced > PROMPT {
-                self.results.wake();
+                reply.unwrap_or(&self.results).wake();
                 announced = started;
             }
             self.left = self.left.map(|left| left.saturating_sub(1));
@@ -248,7 +266,7 @@ impl Worker {
     }
 
     /// The last that a worker does: runs the exit hook, and says that it leaves.
-    fn say_goodbye(&mut self, number: u32, hook: Option<&[u8]>) -> Result<()> {
+    pub(super) fn say_goodbye(&mut self, number: u32, hook: Option<&[u8]>) -> Result<()> {
         self.record.clear();
         if let Some(hook) = hook {
             wire::done(&mut self.record, 0, 0, self.owner);
@@ -280,12 +298,9 @@ impl Worker {
     }
 
     /// Puts the record; a value that the fabric has no room for becomes a failure that says so, and a failure comes without the arguments, for good.
-    fn put_record(&mut self, batch: &Batch<'_>, index: u64, failure: Option<Failure>) -> Result<()> {
-        let done = if self.packing.is_empty() {
-            self.results.put_quiet(&self.record)
-        } else {
-            self.results.put_packed(std::mem::take(&mut self.packing), &self.record)
-        };
+    fn put_record(&mut self, batch: &Batch<'_>, reply: Option<&BytesQueue>, index: u64, failure: Option<Failure>) -> Result<()> {
+        let results = reply.unwrap_or(&self.results);
+        let done = if self.packing.is_empty() { results.put_quiet(&self.record) } else { results.put_packed(std::mem::take(&mut self.packing), &self.record) };
         match done {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), Ipc::TooLarge | Ipc::OutOfMemory) => {
@@ -295,8 +310,39 @@ impl Worker {
                     Failure::new(ErrorKind::BadResult, batch.name, sentence)
                 });
                 wire::failed(&mut self.record, [batch.job, index, self.owner], batch.terms.attempt, &failure, &[]);
-                put(&self.results, &self.record)
+                put(results, &self.record)
             }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The reply queues of clients, each opened once.
+#[derive(Default)]
+struct Replies(Vec<(Ticket, BytesQueue)>);
+
+impl Replies {
+    /// So many are remembered.
+    const MOST: usize = 64;
+
+    /// The queue of this ticket; `None` if its client is gone.
+    fn open(&mut self, ticket: &Ticket) -> Result<Option<BytesQueue>> {
+        if let Some((_, queue)) = self.0.iter().find(|(known, _)| known == ticket) {
+            return Ok(Some(queue.clone()).filter(|queue| !queue.is_closed()));
+        }
+        match BytesQueue::from_ticket(ticket) {
+            Ok(queue) if queue.is_closed() => Ok(None),
+            Ok(queue) => {
+                if self.0.len() >= Replies::MOST {
+                    self.0.retain(|(_, queue)| !queue.is_closed());
+                }
+                if self.0.len() >= Replies::MOST {
+                    self.0.remove(0);
+                }
+                self.0.push((*ticket, queue.clone()));
+                Ok(Some(queue))
+            }
+            Err(error) if error.kind() == Ipc::Gone => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -9,6 +9,8 @@ mod futures;
 mod last;
 mod limits;
 mod logging;
+mod named;
+mod named_storm;
 mod nested;
 mod orphans;
 mod pool;
