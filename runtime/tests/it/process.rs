@@ -73,7 +73,7 @@ fn a_panic_comes_back_with_message_and_backtrace() {
         let failure = exit.failure.unwrap();
         assert_eq!(failure.kind(), ErrorKind::Panicked);
         let message = failure.message().unwrap();
-        assert!(message.starts_with("because of this (") && message.contains("process.rs"), "{message}");
+        assert!(message.starts_with("because of this (") && message.contains("start.rs"), "{message}");
         assert!(failure.backtrace().unwrap().contains("panics"), "{failure:?}");
         assert_eq!(failure.task(), Some("it::start::panics"));
     });
