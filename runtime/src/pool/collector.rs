@@ -149,14 +149,22 @@ impl Collector<'_> {
         Some(batch.finish().body)
     }
 
-    /// A call failed: it is run again if it may be, as `batch` says, and settled with `error` otherwise.
+    /// A call failed, which may be told twice: by its record, and by the death of its worker before the next *begin*. It is run again if it may be, as `batch` says, and settled with `error` otherwise.
     fn fail(&mut self, id: u64, call: CallId, error: Error, by_error: bool, batch: Option<Letter>) {
         let Some(job) = self.job(id) else { return };
+        let mut told = false;
+        job.retried(&mut |retried| told = retried.has(call));
+        if told {
+            return;
+        }
         // If its result was there before, that counts.
         if !job.is_open(call.number) {
             return self.settle(id, call.number, Err(error));
         }
         let wait = job.options().retry.after(call.attempt, by_error).filter(|_| !job.is_cancelled());
+        if wait.is_some() && batch.is_some() {
+            job.retried(&mut |retried| retried.add(call));
+        }
         match (wait, batch) {
             (Some(wait), Some(batch)) if wait.is_zero() => self.submit_again(id, batch),
             (Some(wait), Some(batch)) => {

@@ -37,6 +37,8 @@ mod notes;
 mod options;
 mod progress;
 mod restarts;
+#[cfg(test)]
+mod retry_tests;
 mod setup;
 mod supervisor;
 mod table;

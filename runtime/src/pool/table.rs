@@ -25,7 +25,7 @@ use crate::logging::TARGET;
 use crate::start::{Entry, WorkerTickets};
 use crate::wire::{self, Letter};
 
-pub(super) use super::job::{Job, Outcome, Payload, Room, Settled};
+pub(super) use super::job::{Job, Outcome, Payload, Retried, Room, Settled};
 
 /// Where a pool is in its life. It only moves down this list.
 #[derive(Clone)]
