@@ -12,6 +12,7 @@ use super::journal::Keep;
 use super::limits::MemoryLimit;
 use super::options::Options;
 use super::setup::Setup;
+use super::stderr::Stderr;
 use super::table::Shared;
 use super::{Pool, cpus, hooks, supervisor};
 use crate::error::{Error, ErrorKind, Result};
@@ -63,6 +64,7 @@ pub struct PoolBuilder {
     events: Keep,
     method: StartMethod,
     name: Option<String>,
+    pub(super) stderr: Stderr,
 }
 
 /// On which processors workers run.
@@ -107,6 +109,8 @@ pub(super) struct Settings {
     pub(super) events: Keep,
     /// How they are started.
     pub(super) method: StartMethod,
+    /// Where their standard error leads.
+    pub(super) stderr: Stderr,
 }
 
 impl PoolBuilder {
@@ -329,6 +333,7 @@ impl PoolBuilder {
         if self.most_calls == Some(0) {
             return Err(Error::argument("a worker needs at least one call before it leaves"));
         }
+        self.stderr.check()?;
         if let Some(fault) = self.memory.fault() {
             return Err(Error::argument(fault));
         }
@@ -367,6 +372,7 @@ impl PoolBuilder {
             environment,
             options: self.options,
             method: self.method,
+            stderr: self.stderr,
             events: self.events.clone(),
             max_pending: self.max_pending.unwrap_or(MAX_PENDING),
         })

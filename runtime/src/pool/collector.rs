@@ -254,7 +254,7 @@ impl Collector<'_> {
         if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
             let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
             let (why, memory) = (worker.page.verdict(batch.job, call.number), worker.facts.over.load(Ordering::Relaxed));
-            let lost = Lost { death, why, memory, attempt: call.attempt };
+            let lost = Lost { death, why, memory, attempt: call.attempt, stderr: worker.child.stderr() };
             let alone = batch.single(running, batch.terms.again());
             // If its result was put before the death, it is there already, and this changes nothing.
             if let Some(reply) = &batch.terms.reply {

@@ -224,11 +224,12 @@ impl Shared {
 impl Lost {
     /// What the death of its worker means for a call, and whether the pool did it.
     pub(super) fn error(&self, batch: &Batch<'_>, call: CallId) -> (Error, bool) {
-        match (self.why, self.memory) {
+        let (error, by_error) = match (self.why, self.memory) {
             (None, 0) => (Error::died(self.death, batch.name, call), false),
             (None, limit) => (Error::memory_limit(self.death, limit, batch.name, call), false),
             (Some(Why::Cancelled), _) => (Error::cancelled(self.death, batch.name, call), true),
             (Some(Why::OverLimit), _) => (Error::time_limit(self.death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
-        }
+        };
+        (error.saying(self.stderr.clone()), by_error)
     }
 }

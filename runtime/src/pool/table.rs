@@ -410,7 +410,7 @@ impl Shared {
             // Entered under the lock, so that the collector finds a worker that announces itself at once.
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
             let pinned = Pinned::to(&self.settings.cpus, place).inspect_err(|_| self.keep_page(page.clone()))?;
-            let child = Child::start(settings.method, settings.program.as_deref(), entry, &settings.environment, &self.fabric);
+            let child = Child::start(settings.method, settings.program.as_deref(), entry, settings.options_of_workers(), &self.fabric);
             let child = child.inspect_err(|_| self.keep_page(page.clone()))?;
             drop(pinned);
             let (owner, [finished, failed], buried) = (AtomicU64::new(0), [AtomicU64::new(0), AtomicU64::new(0)], AtomicBool::new(false));

@@ -20,6 +20,7 @@ mod retry;
 mod size;
 mod start;
 mod start_limits;
+mod stderr;
 mod storm;
 mod worker_limits;
 mod worker_storm;
