@@ -223,6 +223,8 @@ impl Pool {
 
     /// Runs `task` on every item, and waits for the values, in the order of the items.
     ///
+    /// All items are submitted at once, so their arguments must fit into the fabric together; [`imap`](Pool::imap) takes them as there is room.
+    ///
     /// # Errors
     ///
     /// If a call fails, the others still run; the error is that of the lowest index. Otherwise as [`apply`](Pool::apply).

@@ -94,7 +94,7 @@ pub(super) struct Shared {
     /// Workers whose death the collector has not handled.
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
     /// Pages of workers that are gone.
-    pages: Mutex<Vec<Page>>,
+    pub(super) pages: Mutex<Vec<Page>>,
     /// The cancelled jobs, as workers see them.
     pub(super) board: Board,
     pub(super) warden: Warden,

@@ -215,7 +215,18 @@ mod tests {
     #[test]
     fn anything_else_is_no_call() {
         let good = call("n", Entry::Server).to_string();
-        let bad = ["", "1", "2:7:s:n:p:server", "1:x:s:n:p:server", "1:7:z:n:p:server", "1:7:sc:n:p:server", "1:7:sc7d:n:p:server", "1:7:s:n%2:p:server", "1:7:s:n%zz:p:server", "1:7:s:n:p:nobody"];
+        let bad = [
+            "",
+            "1",
+            "2:7:s:n:p:server",
+            "1:x:s:n:p:server",
+            "1:7:z:n:p:server",
+            "1:7:sc:n:p:server",
+            "1:7:sc7d:n:p:server",
+            "1:7:s:n%2:p:server",
+            "1:7:s:n%zz:p:server",
+            "1:7:s:n:p:nobody",
+        ];
         for text in bad.into_iter().map(String::from).chain([format!("{good}:more"), good[..good.len() - 1].to_owned()]) {
             assert!(Call::parse(&text).is_none(), "{text}");
         }

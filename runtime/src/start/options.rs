@@ -60,10 +60,14 @@ impl Options {
             return Err(Error::argument(format!("capture_stderr keeps at most {} bytes", tail::MOST)));
         }
         if !matches!(self.stdio[2], Stdio::Inherit | Stdio::Null) {
-            return Err(Error::argument("standard error that leads elsewhere is for whoever reads it there: capture_stderr goes with Stdio::Inherit and Stdio::Null"));
+            return Err(Error::argument(
+                "standard error that leads elsewhere is for whoever reads it there: capture_stderr goes with Stdio::Inherit and Stdio::Null",
+            ));
         }
         if rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some() {
-            return Err(Error::argument("capture_stderr keeps what is written in a file in memory, and this process has a limit for the size of files (`ulimit -f`)"));
+            return Err(Error::argument(
+                "capture_stderr keeps what is written in a file in memory, and this process has a limit for the size of files (`ulimit -f`)",
+            ));
         }
         Ok(())
     }

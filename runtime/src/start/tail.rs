@@ -292,7 +292,8 @@ mod tests {
         write(&pen, b"last words").unwrap();
         let desk = teller.desk.lock().unwrap();
         assert_eq!(tee(&teller.pipe, &desk.copy.1, STEP, SpliceFlags::NONBLOCK), Ok(10));
-        drop((desk, teller, pen));
+        drop(desk);
+        drop((teller, pen));
         assert_eq!(&**tail.end(), "last words");
     }
 

@@ -10,6 +10,7 @@ mod last;
 mod limits;
 mod logging;
 mod named;
+mod named_limits;
 mod named_storm;
 mod nested;
 mod orphans;
