@@ -222,6 +222,7 @@ impl Worker {
             let answer = match &task {
                 _ if self.desk.must_skip(batch.job)? => Err(Failure::new(ErrorKind::Cancelled, batch.name, "")),
                 Ok(run) => calling::with(index, serial, started, || {
+                    let _span = crate::logging::span_of(batch.name, batch.job, index, batch.terms.attempt);
                     panic::watch(batch.name, || run(&mut Exchange { arguments, parcel: taken.parcel(), packing: &mut self.packing, output: &mut self.record }))
                 }),
                 Err(failure) => Err(failure.clone()),
