@@ -243,7 +243,11 @@ impl Supervisor<'_> {
                 // What it held was a client's.
                 Phase::Drained if self.shared.named().is_some() => self.notes.push_back((worker.number, code)),
                 // Nothing is left that it could have held.
-                Phase::Drained | Phase::Stopped(_) => self.shared.forget(worker.number, 0).into_iter().for_each(|worker| self.shared.bury(&worker)),
+                Phase::Drained | Phase::Stopped(_) => {
+                    if let Some(worker) = self.shared.forget(worker.number, 0) {
+                        self.shared.bury(&worker);
+                    }
+                }
             }
         }
         self.put_notes();

@@ -126,16 +126,17 @@ fn knocks(fabric: String, as_client: bool) -> Vec<(i32, String)> {
     let mut filler = fill(&fabric);
     let mut told = Vec::new();
     loop {
-        let error = match as_client {
-            true => match Pool::connect(&fabric, POOL) {
+        let error = if as_client {
+            match Pool::connect(&fabric, POOL) {
                 Ok(client) => {
                     drop(filler);
                     assert_eq!(client.apply(square, (5,)).unwrap(), 25);
                     return told;
                 }
                 Err(error) => error,
-            },
-            false => match Worker::new(&fabric, POOL) {
+            }
+        } else {
+            match Worker::new(&fabric, POOL) {
                 Ok(mut worker) => {
                     drop(filler);
                     Queue::<u64>::open(&fabric, "in").unwrap().put(&0).unwrap();
@@ -143,7 +144,7 @@ fn knocks(fabric: String, as_client: bool) -> Vec<(i32, String)> {
                     return told;
                 }
                 Err(error) => error,
-            },
+            }
         };
         told.push((error.kind().number(), error.to_string()));
         // The smallest go first, so that the room grows by little.

@@ -25,7 +25,8 @@ fn die() -> ! {
 #[task]
 fn speaks(n: u64, how: i32) {
     // A test program takes what its macros print.
-    writeln!(std::io::stderr(), "rust {n}").unwrap();
+    let mut error = std::io::stderr();
+    writeln!(error, "rust {n}").unwrap();
     let status = std::process::Command::new("sh").args(["-c", "echo shell >&2"]).status().unwrap();
     assert!(status.success());
     say("last\n");
@@ -221,9 +222,9 @@ fn no_descriptor_is_left() {
         fn starts_many() {
             let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
             let run = |method| Process::builder(speaks, (1, 1)).start_method(method).capture_stderr(10).stderr(Stdio::Null).start().unwrap().join().unwrap();
-            METHODS.into_iter().for_each(|method| drop(run(method)));
+            METHODS.into_iter().map(run).for_each(drop);
             let before = open();
-            METHODS.into_iter().cycle().take(12).for_each(|method| drop(run(method)));
+            METHODS.into_iter().cycle().take(12).map(run).for_each(drop);
             assert_eq!(open(), before);
         }
         let exit = Process::spawn(starts_many, ()).unwrap().join().unwrap();
