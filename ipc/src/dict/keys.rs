@@ -219,7 +219,9 @@ impl<'a> Reader<'a> {
         elements.dedup();
         let mut body = Vec::new();
         put_head(&mut body, ARRAY, elements.len() as u64);
-        elements.iter().for_each(|element| body.extend_from_slice(element));
+        for element in elements {
+            body.extend_from_slice(&element);
+        }
         put_extension(out, codec::FROZEN_SET as u8, &body);
         Ok(())
     }
