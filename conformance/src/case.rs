@@ -16,8 +16,8 @@ pub(crate) struct Case {
     pub(crate) has_model: bool,
     /// Why it does otherwise there, if it does.
     pub(crate) differs: Option<String>,
-    /// Name, kind and options of each object. The first actor makes them, the others open them.
-    pub(crate) objects: BTreeMap<String, (String, Value)>,
+    /// Name, kind and options of each object, those that name others behind them. The first actor makes them, the others open them.
+    pub(crate) objects: Vec<(String, String, Value)>,
     /// In the order in which they appear.
     pub(crate) actors: Vec<String>,
     pub(crate) steps: Vec<Step>,
@@ -58,7 +58,12 @@ pub(crate) enum Expected {
     Is(Value),
     Elements(Value),
     OneOf(Vec<Value>),
-    Error { kind: String, text: Option<String> },
+    /// A text that has this in it.
+    Contains(String),
+    Error {
+        kind: String,
+        text: Option<String>,
+    },
 }
 
 /// Reads all cases below a folder, sorted by name.
@@ -140,6 +145,13 @@ fn one(file: &File, raw: &Raw, name: &str, values: &BTreeMap<String, Value>) -> 
         let options = options.into_iter().map(|(key, value)| (key, filled(value, values))).collect();
         objects.insert(object.clone(), (kind, Value::Object(options)));
     }
+    let names_another = |(_, options): &(String, Value)| {
+        options.as_object().into_iter().flatten().any(|(_, value)| value.as_str().is_some_and(|name| objects.contains_key(name)))
+    };
+    let mut objects: Vec<(bool, String, String, Value)> =
+        objects.iter().map(|(name, made)| (names_another(made), name.clone(), made.0.clone(), made.1.clone())).collect();
+    objects.sort_by_key(|(later, ..)| *later);
+    let objects = objects.into_iter().map(|(_, name, kind, options)| (name, kind, options)).collect();
     let steps: Vec<Step> = raw
         .steps
         .iter()
@@ -199,7 +211,10 @@ fn expectation(fields: &mut BTreeMap<String, Value>) -> Result<Expected, String>
         Some(_) => Err(format!("`{name}` is no text")),
         None => Ok(None),
     };
-    let (error, text) = (text("error")?, text("text")?);
+    let (error, text, contains) = (text("error")?, text("text")?, text("contains")?);
+    if let Some(part) = contains {
+        return Ok(Expected::Contains(part));
+    }
     match (error, fields.remove("is"), fields.remove("elements"), fields.remove("one_of")) {
         (None, None, None, None) => Ok(Expected::Anything),
         (Some(kind), None, None, None) => Ok(Expected::Error { kind, text }),
@@ -259,7 +274,7 @@ mod tests {
         .unwrap();
         assert_eq!(cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>(), ["f/each-one/nothing", "f/each-one/number"]);
         let case = &cases[0];
-        assert!(case.has_model && case.actors == ["a", "b"] && case.objects["q"] == ("queue".into(), json!({"capacity": 2})));
+        assert!(case.has_model && case.actors == ["a", "b"] && case.objects == [("q".into(), "queue".into(), json!({"capacity": 2}))]);
         let Act::Do { actor, line, later } = &case.steps[1].act else { panic!("{:?}", case.steps[1]) };
         assert_eq!((actor.as_str(), line, later.as_deref()), ("b", &json!({"do": "get", "args": [], "on": "q", "timeout": 0.5}), Some("x")));
         assert_eq!(case.steps[1].expected, Expected::Is(Value::Null));

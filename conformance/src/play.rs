@@ -94,7 +94,7 @@ impl Scene<'_> {
         self.drivers.insert(actor.to_owned(), driver);
         let fabric = self.fabric.clone();
         self.must(actor, json!({"do": "begin", "args": [fabric, is_first]}))?;
-        for (name, (kind, options)) in &self.play.case.objects {
+        for (name, kind, options) in &self.play.case.objects {
             self.must(actor, json!({"do": if is_first { "make" } else { "open" }, "args": [name, kind], "with": options}))?;
         }
         Ok(())
@@ -104,7 +104,7 @@ impl Scene<'_> {
         let case = &self.play.case;
         let driver = idle.take(&self.play.first, self.directory)?;
         self.drivers.insert(case.actors[0].clone(), driver);
-        let objects: Vec<Value> = case.objects.iter().map(|(name, (kind, options))| json!([name, kind, options])).collect();
+        let objects: Vec<Value> = case.objects.iter().map(|(name, kind, options)| json!([name, kind, options])).collect();
         self.must(&case.actors[0], json!({"do": "world", "args": [case.actors, objects]}))
     }
 
@@ -189,6 +189,7 @@ impl Scene<'_> {
             (Expected::Is(value), Answer::Is(found)) => value::same(value, found),
             (Expected::Elements(values), Answer::Is(found)) => value::same_elements(values, found),
             (Expected::OneOf(values), Answer::Is(found)) => values.iter().any(|value| value::same(value, found)),
+            (Expected::Contains(part), Answer::Is(Value::String(text))) => text.contains(part.as_str()),
             (Expected::Error { kind, text }, Answer::Error { kind: found, text: said }) => {
                 kind == found && text.as_ref().is_none_or(|text| said.contains(text))
             }

@@ -397,7 +397,9 @@ def kind_of(error, step):
         return "BrokenBarrier"
     if isinstance(error, (EOFError, BrokenPipeError, ConnectionResetError)):
         return "Closed"
-    if isinstance(error, (KeyError, IndexError, AttributeError)):
+    if isinstance(error, IndexError):
+        return "InvalidArgument"
+    if isinstance(error, (KeyError, AttributeError)):
         return "NotFound"
     if isinstance(error, (AssertionError, RuntimeError)) or "semaphore or lock released too many times" in str(error):
         return "NotHeld" if step is None or step.does not in ("get", "call") else "Panicked"
@@ -494,7 +496,7 @@ def main():
             names, objects = step["args"]
             things = {}
             try:
-                for name, kind, options in sorted(objects, key=lambda made: made[2].get("lock") is not None):
+                for name, kind, options in objects:
                     things[name] = made(kind, options, manager, things, lasting)
             except Unsupported:
                 say({"id": step["id"], "unsupported": True})

@@ -9,7 +9,10 @@ use crate::thing::{Any, Fault, Reply, Step, Thing, done};
 
 pub(crate) fn made(fabric: &Fabric, name: &str, kind: &str, with: &Json, new: bool, ticket: impl Fn(&str) -> Option<Ticket>) -> Result<Box<dyn Thing>, Fault> {
     let value = with["value"].as_u64().unwrap_or(1) as u32;
-    let given = with["lock"].as_str().and_then(ticket);
+    let given = match with["lock"].as_str() {
+        Some(lock) => Some(ticket(lock).ok_or_else(|| Fault::driver(format!("{lock} is no lock")))?),
+        None => None,
+    };
     Ok(match (kind, new) {
         ("semaphore", true) => Box::new(Semaphore::create(fabric, name, value)?),
         ("semaphore", false) => Box::new(Semaphore::open(fabric, name)?),
