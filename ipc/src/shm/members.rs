@@ -124,6 +124,7 @@ impl Shm {
     }
 
     /// This process's owner if it has one.
+    #[inline(always)]
     pub(crate) fn me_if_joined(&self) -> Option<Owner> {
         (self.members.joined.load(Ordering::Acquire) == sys::forks() + 1).then(|| Owner(self.members.me.load(Ordering::Relaxed)))
     }

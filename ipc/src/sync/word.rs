@@ -74,9 +74,12 @@ pub(crate) fn release(word: &AtomicU64) -> bool {
 /// Gives the lock back if it is `me` who holds it. False: somebody else has it, or nobody.
 #[inline(always)]
 pub(crate) fn release_own(word: &AtomicU64, me: Owner) -> bool {
-    if word.compare_exchange(me.to_bits(), 0, Ordering::Release, Ordering::Relaxed).is_ok() {
-        return true;
-    }
+    word.compare_exchange(me.to_bits(), 0, Ordering::Release, Ordering::Relaxed).is_ok() || release_own_awaited(word, me)
+}
+
+#[cold]
+#[inline(never)]
+fn release_own_awaited(word: &AtomicU64, me: Owner) -> bool {
     let released = word.compare_exchange(me.to_bits() | SLEEPERS, 0, Ordering::Release, Ordering::Relaxed).is_ok();
     if released {
         sys::futex_wake(low_half(word), 1);
