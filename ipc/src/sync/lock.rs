@@ -25,7 +25,7 @@ const SIZE: usize = HEADER + 64;
 /// (python docs, `multiprocessing.Lock`). It is not recursive. A waiter spins for about a microsecond, then sleeps.
 ///
 /// **When the owner dies** the next acquire succeeds and says so: [`LockError::OwnerDied`] carries the guard, as `std`'s poisoned mutex
-/// does. It comes at once if somebody sweeps the fabric, else after some 1 to 50 ms.
+/// does. It comes at once if somebody sweeps the fabric, else after some 1 to 50 ms, up to 250 for who has waited seconds.
 ///
 /// **Fork**: a forked child does not hold its parent's locks; a guard it inherited does nothing when dropped there.
 ///

@@ -13,7 +13,7 @@
 //! | owned by the dead -> owned | a waiter that probed the owner | compare-and-swap from the dead owner's exact word; acquire; the new owner is told |
 //! | owned -> free | the owner; for a user's lock any process | swap to 0; release; then one wake if SLEEPERS was set |
 //!
-//! Killed before a store: nothing happened. Killed after the release and before its wake: sleepers nap at most 50 ms. Who acquired
+//! Killed before a store: nothing happened. Killed after the release and before its wake: sleepers sleep a nap at most. Who acquired
 //! after a sleep keeps SLEEPERS set, so that those who sleep on are not forgotten by the next release.
 
 use super::atomic::{AtomicU64, Ordering};
