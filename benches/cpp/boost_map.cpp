@@ -78,8 +78,8 @@ static int run(char **a) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin(a[2]);
     size_t size = std::strtoull(a[3], nullptr, 10);
-    uint64_t reads = std::strtoull(a[4], nullptr, 10), random = std::strtoull(a[5], nullptr, 10), keys = std::strtoull(a[7], nullptr, 10);
-    Segment segment(ipc::open_only, a[6]);
+    uint64_t reads = std::strtoull(a[4], nullptr, 10), random = std::strtoull(a[5], nullptr, 10), keys = std::strtoull(a[6], nullptr, 10);
+    Segment segment(ipc::open_only, a[7]);
     auto *mutex = segment.find<ipc::interprocess_mutex>("mutex").first;
     auto *map = segment.find<Map>("map").first;
     if (!mutex || !map) { std::fputs("no map\n", stderr); return 1; }

@@ -13,17 +13,17 @@ const SET: &str = "The same, replacing the value of a random key.";
 const MIXED: &str = "Four processes, not pinned, for a fixed time: nine of ten operations look a random key up, one replaces its value. \
 dashmap is threads in one process: the limit of what could be had without sharing between processes.";
 
-/// Keys in every dict.
-pub(crate) const KEYS: u64 = 100_000;
-const FIRST: u64 = 20_000;
+/// Keys in every dict but those that grow.
+const KEYS: u64 = 100_000;
+pub(crate) const FIRST: u64 = 20_000;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (size, label) in [(64, "64B"), (1024, "1KiB")] {
         let unit = Unit::PerSecond("op/s");
-        all.push(with_all(Scenario::new("dict/get", label, unit, GET), Shape { processes: 1, size, reads: 100 }));
-        all.push(with_all(Scenario::new("dict/set", label, unit, SET), Shape { processes: 1, size, reads: 0 }));
-        all.push(with_all(Scenario::new("dict/90-10-by-4", label, unit, MIXED), Shape { processes: 4, size, reads: 90 }));
+        all.push(with_all(Scenario::new("dict/get", label, unit, GET), Shape { processes: 1, size, reads: 100, keys: KEYS }));
+        all.push(with_all(Scenario::new("dict/set", label, unit, SET), Shape { processes: 1, size, reads: 0, keys: KEYS }));
+        all.push(with_all(Scenario::new("dict/90-10-by-4", label, unit, MIXED), Shape { processes: 4, size, reads: 90, keys: KEYS }));
     }
     all
 }
@@ -36,7 +36,7 @@ fn with_all(scenario: Scenario, shape: Shape) -> Scenario {
         .peer("boost::unordered_map", FIRST, move |budget| boost.round(shape, budget))
         .peer("LMDB", FIRST, move |budget| lmdb.round(shape, budget))
         .peer("redis", FIRST, move |budget| redis.round(shape, budget))
-        .peer("dashmap", FIRST, move |budget| dashmap.round(shape, budget))
+        .limit("dashmap", FIRST, move |budget| dashmap.round(shape, budget))
 }
 
 /// How many use the dict, how long a value is, how many of a hundred operations are reads.
@@ -44,7 +44,8 @@ fn with_all(scenario: Scenario, shape: Shape) -> Scenario {
 pub(crate) struct Shape {
     pub(crate) processes: u64,
     pub(crate) size: usize,
-    reads: u64,
+    pub(crate) reads: u64,
+    pub(crate) keys: u64,
 }
 
 impl Shape {
@@ -59,6 +60,7 @@ impl Shape {
                     self.size.to_string(),
                     self.reads.to_string(),
                     (process + 1).to_string(),
+                    self.keys.to_string(),
                 ]
             })
             .collect()
@@ -113,9 +115,9 @@ pub(crate) fn stamp(value: &mut [u8], number: u64) {
 }
 
 /// Every key with its value.
-pub(crate) fn fill(map: &mut impl Map, size: usize) -> Result<(), Trouble> {
-    map.fill(&mut (0..KEYS).map(|number| {
-        let mut value = vec![0; size];
+pub(crate) fn fill(map: &mut impl Map, shape: Shape) -> Result<(), Trouble> {
+    map.fill(&mut (0..shape.keys).map(|number| {
+        let mut value = vec![0; shape.size];
         stamp(&mut value, number);
         (key(number), value)
     }))
@@ -129,6 +131,7 @@ pub(crate) struct Job {
     size: usize,
     reads: u64,
     seed: u64,
+    keys: u64,
 }
 
 impl Job {
@@ -141,6 +144,7 @@ impl Job {
             size: member::next(arguments, "size")?,
             reads: member::next(arguments, "reads")?,
             seed: member::next(arguments, "seed")?,
+            keys: member::next(arguments, "number of keys")?,
         })
     }
 
@@ -169,7 +173,7 @@ impl Job {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;
-                let number = (random >> 16) % KEYS;
+                let number = (random >> 16) % self.keys;
                 if random % 100 < self.reads {
                     out.clear();
                     let found = map.get(&key(number), &mut out)?;
