@@ -74,7 +74,7 @@ impl<'a> Page<'a> {
             let (ours, theirs, unit) = (short(measured.ours.median), short(measured.theirs.median), &measured.scene.unit);
             let _ = writeln!(text, "{:.2} x | {verdict} | {ours} {unit} | {theirs} {unit} |", measured.ratio);
             if !holds {
-                let why = if target.why.is_empty() { "not yet explained." } else { &target.why };
+                let why = if target.why.is_empty() { "Not yet explained." } else { &target.why };
                 let _ = writeln!(
                     short_of,
                     "- {}, {} against {}: {:.2} of {:.2} x. {why}",

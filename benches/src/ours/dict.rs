@@ -18,7 +18,9 @@ impl Side {
 
     pub(crate) fn round(&mut self, shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
         if self.0.is_none() {
-            self.0 = Some(filled(shape)?);
+            let fabric = Fabric::new()?;
+            let dict = filled(&fabric, shape)?;
+            self.0 = Some((fabric, dict));
         }
         let Some((fabric, dict)) = &self.0 else { return Err(Trouble::failed("no dict")) };
         let descriptor = Inherited::new(fabric.descriptor())?;
@@ -31,17 +33,19 @@ impl Side {
     }
 }
 
-fn filled(shape: Shape) -> Result<(Fabric, BytesDict), Trouble> {
-    let fabric = Fabric::new()?;
-    let dict = BytesDict::new(&fabric)?;
+fn filled(fabric: &Fabric, shape: Shape) -> Result<BytesDict, Trouble> {
+    let dict = BytesDict::new(fabric)?;
     fill(&mut Shared(dict.clone()), shape)?;
-    Ok((fabric, dict))
+    Ok(dict)
 }
 
 /// Bytes of memory of a filled dict, for each of its keys.
 pub(crate) fn bytes(shape: Shape) -> Result<Sample, Trouble> {
-    let (fabric, _dict) = filled(shape)?;
-    Ok(Sample::Amount(system::resident(fabric.descriptor())? as f64 / shape.keys as f64))
+    let fabric = Fabric::new()?;
+    fabric.member()?;
+    let before = system::resident(fabric.descriptor())?;
+    let _dict = filled(&fabric, shape)?;
+    Ok(Sample::Amount((system::resident(fabric.descriptor())? - before) as f64 / shape.keys as f64))
 }
 
 pub(crate) fn role(arguments: &[String]) -> Result<(), Trouble> {

@@ -59,6 +59,10 @@ pub(crate) fn role(arguments: &[String]) -> Result<(), Trouble> {
         let begin = member::now();
         let family = Family::make(processes, fabric.as_ref())?;
         joining += member::now() - begin;
+        let members = fabric.as_ref().map_or(processes + 1, |fabric| fabric.members().len() as u64);
+        if members != processes + 1 {
+            return Err(Trouble::failed(format!("the fabric has {members} members, not {processes} and this process")));
+        }
         added += resident()?.saturating_sub(before);
         family.end()?;
     }
