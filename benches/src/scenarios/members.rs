@@ -14,7 +14,7 @@ pub(crate) const ROLE: &str = "members";
 
 const JOIN: &str = "A process with a private fabric forks so many copies of itself, one after the other; each joins the fabric, says so, and waits. From the first fork until the last has joined, divided by their number. \
 fork: the same without a fabric.";
-const BYTES: &str = "What they add to the memory of the fabric, divided by their number.";
+const BYTES: &str = "What they add to the memory of the fabric, divided by their number. (Nothing, as long as the table of members is part of every fabric: see cost/fabric/bytes.)";
 
 pub(crate) fn join(processes: u64) -> Scenario {
     Scenario::new("grow/members-join", count_label(processes), Unit::Each("us a process", 1e-6), JOIN)
