@@ -8,8 +8,9 @@ use super::builder::QueueBuilder;
 use super::get::{self, Getter};
 use super::layout::{SIZE, Words};
 use super::message::{Loan, Message};
+use super::quick::Look;
 use super::ring::{INLINE, Payload};
-use super::{put, timed, waiting};
+use super::{put, quick, timed, waiting};
 use crate::block::Packing;
 use crate::block::parcel::WITH_BLOCKS;
 use crate::codec;
@@ -188,12 +189,12 @@ impl BytesQueue {
     /// Gets the next message; waits for one. [`ErrorKind::Closed`] once the queue is closed and drained.
     #[inline]
     pub fn get(&self) -> Result<Message> {
-        self.get_by_deadline(Deadline::Never)
+        self.get_within(None)
     }
 
     /// Gets the next message; waits at most `time` for one.
     pub fn get_timeout(&self, time: Duration) -> Result<Message> {
-        self.get_by_deadline(Deadline::after(Some(time)))
+        self.get_within(Some(time))
     }
 
     /// Gets the next message if there is one at this moment.
@@ -207,12 +208,12 @@ impl BytesQueue {
 
     /// Gets up to `max` messages: waits for the first, then takes what is there.
     pub fn get_many(&self, max: usize) -> Result<Vec<Message>> {
-        self.get_many_by(max, Deadline::Never)
+        self.get_many_within(max, None)
     }
 
     /// Gets up to `max` messages: waits at most `time` for the first.
     pub fn get_many_timeout(&self, max: usize, time: Duration) -> Result<Vec<Message>> {
-        self.get_many_by(max, Deadline::after(Some(time)))
+        self.get_many_within(max, Some(time))
     }
 
     /// Messages that can be got, those that came back from a lease included. Exact if nobody puts or gets meanwhile.
@@ -277,27 +278,34 @@ impl BytesQueue {
     /// Puts one message of any size.
     #[inline(always)]
     pub(crate) fn put_as(&self, lane: usize, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
-        if message.len() <= INLINE {
+        if lane == 0 {
             let w = self.words();
-            if matches!(put::put(w, lane, &[Payload::Inline(message)], codec), Ok(1)) {
+            if quick::put(w, &[message], codec)? == 1 {
                 wait::wake(w.data(), 1);
                 return Ok(());
             }
         }
-        self.put_batch(lane, &[message], codec, Deadline::after(time), true).1
+        self.put_slowly(lane, message, codec, time)
+    }
+
+    #[inline(never)]
+    fn put_slowly(&self, lane: usize, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
+        self.put_step(lane, &[message], codec, Deadline::after(time), true).map(|_| ())
     }
 
     /// Puts messages of any size, in order, waiting for room; how many, and why it ended if not with the last.
     pub(crate) fn put_batch(&self, lane: usize, messages: &[&[u8]], codec: u8, deadline: Deadline, wake: bool) -> (usize, Result<()>) {
+        let w = self.words();
         let mut done = 0;
         while done < messages.len() {
             let rest = &messages[done..];
-            let inline = rest.iter().take_while(|message| message.len() <= INLINE).count();
-            let step = if inline == 0 {
-                self.copy_to_chunk(rest[0]).and_then(|loan| self.put_chunk(lane, loan, codec, deadline).map_err(Error::from)).map(|()| 1)
-            } else {
-                let payloads: Vec<Payload<'_>> = rest[..inline].iter().map(|message| Payload::Inline(message)).collect();
-                self.put_payloads(lane, &payloads, codec, deadline, wake)
+            let step = match if lane == 0 { quick::put(w, rest, codec) } else { Ok(0) } {
+                Ok(0) => self.put_step(lane, rest, codec, deadline, wake),
+                Ok(put) if wake => {
+                    wait::wake(w.data(), put as u32);
+                    Ok(put)
+                }
+                other => other,
             };
             match step {
                 Ok(put) => done += put,
@@ -305,6 +313,18 @@ impl BytesQueue {
             }
         }
         (done, Ok(()))
+    }
+
+    /// Puts the first message, and as many after it as go with it; waits for room. How many.
+    #[inline(never)]
+    fn put_step(&self, lane: usize, messages: &[&[u8]], codec: u8, deadline: Deadline, wake: bool) -> Result<usize> {
+        let short = messages.iter().take_while(|message| message.len() <= INLINE).count();
+        if short == 0 {
+            let loan = self.copy_to_chunk(messages[0])?;
+            return self.put_chunk(lane, loan, codec, deadline).map(|()| 1).map_err(Error::from);
+        }
+        let payloads: Vec<Payload<'_>> = messages[..short].iter().map(|message| Payload::Inline(message)).collect();
+        self.put_payloads(lane, &payloads, codec, deadline, wake)
     }
 
     /// Puts encoded values and their blocks, of which there are some.
@@ -373,6 +393,15 @@ impl BytesQueue {
     #[inline(always)]
     fn take_one(&self, w: Words<'_>) -> Result<Result<Message>> {
         let closed = w.is_closed(); // before the look: what was put before the closing is found
+        let mut message = Message::empty();
+        match quick::get(w, &mut message)? {
+            Look::Got((), more) => {
+                waiting::after_get(w, more);
+                return Ok(Ok(message));
+            }
+            Look::Nothing => return Ok(Err(self.nothing(closed && !timed::will_come_back(w)))),
+            Look::Unusual => {}
+        }
         let mut getter = Getter::enter(w)?;
         if let Some(message) = getter.take(self.fabric())? {
             let more = getter.more();
@@ -387,35 +416,69 @@ impl BytesQueue {
     }
 
     #[inline(always)]
-    fn get_by_deadline(&self, deadline: Deadline) -> Result<Message> {
+    fn get_within(&self, time: Option<Duration>) -> Result<Message> {
+        let w = self.words();
+        let mut message = Message::empty();
+        if let Look::Got((), more) = quick::get(w, &mut message)? {
+            waiting::after_get(w, more);
+            return Ok(message);
+        }
+        self.get_slowly(Deadline::after(time))
+    }
+
+    #[inline(never)]
+    fn get_slowly(&self, deadline: Deadline) -> Result<Message> {
         self.wait_for(deadline, |w| {
-            let mut getter = Getter::enter(w)?;
-            let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
-            let more = getter.more();
-            drop(getter);
+            let mut message = Message::empty();
+            let (message, more) = match quick::get(w, &mut message)? {
+                Look::Got((), more) => (message, more),
+                Look::Nothing => return Ok(None),
+                Look::Unusual => {
+                    let mut getter = Getter::enter(w)?;
+                    let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
+                    (message, getter.more())
+                }
+            };
             waiting::after_get(w, more);
             Ok(Some(message))
         })
     }
 
-    fn get_many_by(&self, max: usize, deadline: Deadline) -> Result<Vec<Message>> {
+    fn get_many_within(&self, max: usize, time: Option<Duration>) -> Result<Vec<Message>> {
         if max == 0 {
             return Ok(Vec::new());
         }
-        self.wait_for(deadline, |w| {
-            let mut getter = Getter::enter(w)?;
-            let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
-            let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1).min(1024));
-            all.push(first);
-            while all.len() < max {
-                match getter.take(self.fabric()) {
-                    Ok(Some(message)) => all.push(message),
-                    // What is damaged behind is told to the next getter; these were taken.
-                    Ok(None) | Err(_) => break,
-                }
+        let w = self.words();
+        match quick::get_many(w, max)? {
+            Look::Got(all, more) => {
+                waiting::after_get(w, more);
+                Ok(all)
             }
-            let more = getter.more();
-            drop(getter);
+            _ => self.get_many_slowly(max, Deadline::after(time)),
+        }
+    }
+
+    #[inline(never)]
+    fn get_many_slowly(&self, max: usize, deadline: Deadline) -> Result<Vec<Message>> {
+        self.wait_for(deadline, |w| {
+            let (all, more) = match quick::get_many(w, max)? {
+                Look::Got(all, more) => (all, more),
+                Look::Nothing => return Ok(None),
+                Look::Unusual => {
+                    let mut getter = Getter::enter(w)?;
+                    let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
+                    let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1).min(1024));
+                    all.push(first);
+                    while all.len() < max {
+                        match getter.take(self.fabric()) {
+                            Ok(Some(message)) => all.push(message),
+                            // What is damaged behind is told to the next getter; these were taken.
+                            Ok(None) | Err(_) => break,
+                        }
+                    }
+                    (all, getter.more())
+                }
+            };
             waiting::after_get(w, more);
             Ok(Some(all))
         })
