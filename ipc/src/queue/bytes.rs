@@ -48,6 +48,8 @@ pub(super) struct Inner {
     pub(super) handle: Handle,
     /// How many looks a getter here spends before it sleeps.
     pub(super) looks: AtomicU32,
+    /// The same of a putter.
+    pub(super) looks_for_room: AtomicU32,
 }
 
 /// A message that could not be put, with the reason. `?` turns it into its error and gives the message's chunk back.
@@ -262,7 +264,7 @@ impl BytesQueue {
     }
 
     pub(super) fn of(handle: Handle) -> BytesQueue {
-        BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(waiting::MOST_LOOKS) }))
+        BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(waiting::MOST_LOOKS), looks_for_room: AtomicU32::new(waiting::MOST_LOOKS) }))
     }
 
     #[inline(always)]
@@ -369,11 +371,14 @@ impl BytesQueue {
                 }
                 return Ok(done);
             }
+            if !deadline.is_over() && self.spin_for_room(w) && !deadline.is_over() {
+                continue;
+            }
             let Some(time) = deadline.left(nap.next()) else {
                 return Err(Error::new(ErrorKind::Timeout, format!("queue {} had no room within the time given", self.0.handle.label())));
             };
             let announced = wait::announce(w.space());
-            if get::in_rings(w)? < w.capacity().load(Ordering::Relaxed) as usize || w.is_closed() || w.birth().load(Ordering::Acquire) != w.id.birth {
+            if waiting::has_room(w) {
                 continue;
             }
             wait::sleep(w.shm, w.space(), announced, time);

@@ -1,4 +1,7 @@
-//! How a getter waits: a bounded spin that learns, then sleep; and whom it wakes when it has got something.
+//! How getters and putters wait: a bounded spin that learns, then sleep; and whom a getter wakes when it has got something.
+//!
+//! Whoever spins steps aside between two looks: where there are more processes than processors, those that could bring what is waited for run then, and come to many messages in one go,
+//! without any wake-up.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,10 +16,12 @@ use crate::shm::{Deadline, Nap};
 use crate::sync::wait;
 use crate::sys;
 
-/// Beats between two looks of a spinning getter: it backs off so that the putter gets ahead.
+/// Beats between two looks: who spins backs off so that the other side gets ahead.
 const BEATS: u32 = 40;
-/// Looks before a getter sleeps: at most about 20 microseconds, learnt from how it went before.
+/// Looks before a waiter sleeps: at most some tens of microseconds of its own, learnt from how it went before.
 const LOOKS: std::ops::RangeInclusive<u32> = 2..=MOST_LOOKS;
+/// Looks before it begins to step aside.
+const ALONE: u32 = 2;
 /// The upper end of that: where a handle begins.
 pub(super) const MOST_LOOKS: u32 = 24;
 
@@ -53,18 +58,14 @@ impl BytesQueue {
     #[cold]
     #[inline(never)]
     fn spin(&self, w: Words<'_>) -> bool {
-        let looks = if sys::can_spin() { self.0.looks.load(Ordering::Relaxed) } else { 0 };
-        for _ in 0..looks {
-            for _ in 0..BEATS {
-                sys::pause();
-            }
-            if get::looks_ready(w) {
-                self.0.looks.store((looks * 2).min(*LOOKS.end()), Ordering::Relaxed);
-                return true;
-            }
-        }
-        self.0.looks.store((looks / 2).max(*LOOKS.start()), Ordering::Relaxed);
-        false
+        spin(&self.0.looks, || get::looks_ready(w))
+    }
+
+    /// Looks for a while whether there is room.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn spin_for_room(&self, w: Words<'_>) -> bool {
+        spin(&self.0.looks_for_room, || has_room(w))
     }
 
     /// Sleeps until something may have come. False: time is up.
@@ -91,6 +92,30 @@ impl BytesQueue {
             let _ = self.fabric().sweep();
         }
     }
+}
+
+/// Looks for a while whether it is so; `looks` learns whether that is worth while.
+fn spin(looks: &AtomicU32, ready: impl Fn() -> bool) -> bool {
+    let count = if sys::can_spin() { looks.load(Ordering::Relaxed) } else { 0 };
+    for look in 0..count {
+        for _ in 0..BEATS {
+            sys::pause();
+        }
+        if look >= ALONE {
+            sys::step_aside();
+        }
+        if ready() {
+            looks.store((count * 2).min(*LOOKS.end()), Ordering::Relaxed);
+            return true;
+        }
+    }
+    looks.store((count / 2).max(*LOOKS.start()), Ordering::Relaxed);
+    false
+}
+
+/// Whether a putter would find room (or the end): a look without any lock.
+pub(super) fn has_room(w: Words<'_>) -> bool {
+    get::in_rings(w).is_ok_and(|waiting| (waiting as u64) < w.capacity().load(Ordering::Relaxed)) || w.is_closed() || !w.is_here()
 }
 
 impl Source for BytesQueue {
