@@ -423,30 +423,16 @@ impl BytesQueue {
     #[inline(always)]
     fn get_within(&self, time: Option<Duration>) -> Result<Message> {
         let w = self.words();
-        let mut message = Message::empty();
-        if let Look::Got((), more) = quick::get(w, &mut message)? {
-            waiting::after_get(w, more);
-            return Ok(message);
+        // One answer, built where it is returned: a message is worth not being moved.
+        let mut answer = Ok(Message::empty());
+        if let Ok(message) = &mut answer {
+            match quick::get(w, message) {
+                Ok(Look::Got((), more)) => waiting::after_get(w, more),
+                Ok(_) => answer = self.get_slowly(Deadline::after(time)),
+                Err(error) => answer = Err(error),
+            }
         }
-        self.get_slowly(Deadline::after(time))
-    }
-
-    #[inline(never)]
-    fn get_slowly(&self, deadline: Deadline) -> Result<Message> {
-        self.wait_for(deadline, |w| {
-            let mut message = Message::empty();
-            let (message, more) = match quick::get(w, &mut message)? {
-                Look::Got((), more) => (message, more),
-                Look::Nothing => return Ok(None),
-                Look::Unusual => {
-                    let mut getter = Getter::enter(w)?;
-                    let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
-                    (message, getter.more())
-                }
-            };
-            waiting::after_get(w, more);
-            Ok(Some(message))
-        })
+        answer
     }
 
     fn get_many_within(&self, max: usize, time: Option<Duration>) -> Result<Vec<Message>> {
@@ -461,32 +447,6 @@ impl BytesQueue {
             }
             _ => self.get_many_slowly(max, Deadline::after(time)),
         }
-    }
-
-    #[inline(never)]
-    fn get_many_slowly(&self, max: usize, deadline: Deadline) -> Result<Vec<Message>> {
-        self.wait_for(deadline, |w| {
-            let (all, more) = match quick::get_many(w, max)? {
-                Look::Got(all, more) => (all, more),
-                Look::Nothing => return Ok(None),
-                Look::Unusual => {
-                    let mut getter = Getter::enter(w)?;
-                    let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
-                    let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1).min(1024));
-                    all.push(first);
-                    while all.len() < max {
-                        match getter.take(self.fabric()) {
-                            Ok(Some(message)) => all.push(message),
-                            // What is damaged behind is told to the next getter; these were taken.
-                            Ok(None) | Err(_) => break,
-                        }
-                    }
-                    (all, getter.more())
-                }
-            };
-            waiting::after_get(w, more);
-            Ok(Some(all))
-        })
     }
 
     #[cold]

@@ -63,7 +63,7 @@ impl Small {
     fn bytes(&self) -> &[u8] {
         let bytes = &self.bytes[..self.len as usize];
         // SAFETY: `fill` initialised the first `len` bytes before it said so.
-        unsafe { bytes.assume_init_ref() }
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
     }
 }
 
@@ -109,7 +109,9 @@ impl Message {
     pub(crate) fn of(from: &[u8], codec: u8) -> Message {
         if from.len() <= SMALL {
             let mut small = Small { len: from.len() as u8, ..Small::EMPTY };
-            small.bytes[..from.len()].write_copy_of_slice(from);
+            for (place, byte) in small.bytes.iter_mut().zip(from) {
+                place.write(*byte);
+            }
             return Message { bytes: Bytes::Small(small), tags: u32::from(codec) };
         }
         Message { bytes: Bytes::Large(from.to_vec()), tags: u32::from(codec) }

@@ -153,8 +153,8 @@ pub(crate) fn get_many(w: Words<'_>, max: usize) -> Result<Look<Vec<Message>>> {
     }
     let mut all = Vec::with_capacity(count.min(max).min(1024));
     for _ in 0..count.min(max) {
-        let message = all.push_mut(Message::empty());
-        match front.copy_to(message) {
+        all.push(Message::empty());
+        match all.last_mut().map_or(Ok(false), |message| front.copy_to(message)) {
             Ok(true) => {}
             Ok(false) => return Ok(Look::Unusual),
             Err(error) if all.len() == 1 => return Err(error),

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::BytesQueue;
 use super::get::{self, Getter};
 use super::layout::Words;
+use super::message::Message;
+use super::quick::{self, Look};
 use super::{dead, timed};
 use crate::error::Result;
 use crate::fabric::Fabric;
@@ -29,6 +31,52 @@ impl BytesQueue {
     /// A descriptor for event loops, readable when there is something to get, or the queue is closed: see [`Pollable`].
     pub fn pollable(&self) -> Result<Pollable> {
         Pollable::new(self.clone())
+    }
+
+    /// Gets a message by whatever way there is; waits for one.
+    #[inline(never)]
+    pub(super) fn get_slowly(&self, deadline: Deadline) -> Result<Message> {
+        self.wait_for(deadline, |w| {
+            let mut message = Message::empty();
+            let (message, more) = match quick::get(w, &mut message)? {
+                Look::Got((), more) => (message, more),
+                Look::Nothing => return Ok(None),
+                Look::Unusual => {
+                    let mut getter = Getter::enter(w)?;
+                    let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
+                    (message, getter.more())
+                }
+            };
+            after_get(w, more);
+            Ok(Some(message))
+        })
+    }
+
+    /// The same of up to `max` messages.
+    #[inline(never)]
+    pub(super) fn get_many_slowly(&self, max: usize, deadline: Deadline) -> Result<Vec<Message>> {
+        self.wait_for(deadline, |w| {
+            let (all, more) = match quick::get_many(w, max)? {
+                Look::Got(all, more) => (all, more),
+                Look::Nothing => return Ok(None),
+                Look::Unusual => {
+                    let mut getter = Getter::enter(w)?;
+                    let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
+                    let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1).min(1024));
+                    all.push(first);
+                    while all.len() < max {
+                        match getter.take(self.fabric()) {
+                            Ok(Some(message)) => all.push(message),
+                            // What is damaged behind is told to the next getter; these were taken.
+                            Ok(None) | Err(_) => break,
+                        }
+                    }
+                    (all, getter.more())
+                }
+            };
+            after_get(w, more);
+            Ok(Some(all))
+        })
     }
 
     /// Tries until there is something, the queue is closed, or time is up; spins a little, then sleeps.
