@@ -14,6 +14,7 @@ use super::options::Options;
 use super::setup::Setup;
 use super::table::Shared;
 use super::{Pool, cpus, hooks, supervisor};
+use crate::encoded::Encoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::start::StartMethod;
 use crate::task::{Task, TaskFn};
@@ -195,6 +196,19 @@ impl PoolBuilder {
     pub fn on_exit<F: TaskFn>(mut self, task: Task<F>, args: F::Args) -> PoolBuilder {
         self.on_exit = Some(hooks::encode(task.name(), &args));
         self.exit_task = Some(task.name().into());
+        self
+    }
+
+    /// As [`on_start`](PoolBuilder::on_start), by the task's name, with arguments that are encoded already.
+    pub fn on_start_named(mut self, task: &str, arguments: Encoded) -> PoolBuilder {
+        self.on_start = Some(hooks::of(task, arguments));
+        self
+    }
+
+    /// As [`on_exit`](PoolBuilder::on_exit), by the task's name, with arguments that are encoded already.
+    pub fn on_exit_named(mut self, task: &str, arguments: Encoded) -> PoolBuilder {
+        self.on_exit = Some(hooks::of(task, arguments));
+        self.exit_task = Some(task.into());
         self
     }
 

@@ -8,7 +8,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric};
+use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Pollable};
 
 use super::desk::Desk;
 use super::named::{self, Description};
@@ -184,6 +184,19 @@ impl Worker {
             }
         }
         Ok(Stepped::Left)
+    }
+
+    /// A descriptor for event loops, readable when there may be a batch to [step](Worker::step) for, or the pool is closed or has ended: see [`Pollable`]. After a step that was
+    /// [idle](Stepped::Idle), [`rearm`](Pollable::rearm) it. The loop should step now and then all the same: somebody who asks by a [`Leaver`], or whose pool's process died, is not seen by it at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PoolClosed`] if it has left; or the system has no descriptor to spare.
+    pub fn pollable(&self) -> Result<Pollable> {
+        if self.left {
+            return Err(table::closed());
+        }
+        Ok(self.tasks.pollable()?)
     }
 
     /// Leaves now, in order. Nothing happens if it has left.
