@@ -8,6 +8,7 @@ use polyproc_ipc::Fabric;
 use rustix::thread::CpuSet;
 
 use super::elastic::Bounds;
+use super::ended::End;
 use super::journal::Keep;
 use super::limits::MemoryLimit;
 use super::options::Options;
@@ -291,6 +292,7 @@ impl PoolBuilder {
     pub fn build(self) -> Result<Pool> {
         let settings = self.settings()?;
         let fabric = self.fabric.map_or_else(Fabric::current, Ok)?;
+        let ended = End::new()?;
         let shared = Arc::new(Shared::new(fabric, settings)?);
         let mut live = Vec::with_capacity(shared.settings.bounds.least);
         let mut failed = None;
@@ -308,12 +310,16 @@ impl PoolBuilder {
         }
         let body = {
             let shared = shared.clone();
-            move || supervisor::run(&shared, live)
+            let over = ended.bell();
+            move || {
+                let _over = over;
+                supervisor::run(&shared, live);
+            }
         };
         match std::thread::Builder::new().name("polyproc-supervise".into()).spawn(body) {
             Ok(supervisor) => {
                 // Also after a failure: the supervisor ends at once then, and takes what was started with it.
-                let pool = Pool { shared, supervisor: Mutex::new(Some(supervisor)) };
+                let pool = Pool { shared, supervisor: Mutex::new(Some(supervisor)), ended };
                 failed.map_or(Ok(pool), Err)
             }
             Err(error) => {

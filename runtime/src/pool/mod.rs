@@ -8,6 +8,7 @@
 //! | `handle`, `many`, `completions`, `cancel` | the handle of calls that run meanwhile; several of them, also for event loops; ending them |
 //! | `table` | what the threads of a pool share |
 //! | `collector`, `supervisor`, `warden` | the threads: who settles calls, who keeps workers, who acts when a time has come |
+//! | `ended` | the descriptor that tells of a pool's end |
 //! | `restarts`, `elastic`, `limits`, `cpus` | what these decide by |
 //! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
 //! | `desk` | who is in which call, in shared memory |
@@ -25,6 +26,7 @@ mod cpus;
 pub(crate) mod desk;
 mod elastic;
 mod encoded;
+mod ended;
 mod gather;
 mod guests;
 mod handle;
@@ -62,6 +64,7 @@ pub use builder::PoolBuilder;
 pub use calls::Calls;
 pub use client::PoolClient;
 pub use completions::Completions;
+use ended::End;
 pub use handle::AsyncResult;
 pub use imap::Imap;
 pub use joined::{Leaver, Stepped, Worker};
@@ -103,6 +106,7 @@ use table::{Phase, Shared};
 pub struct Pool {
     shared: Arc<Shared>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
+    ended: End,
 }
 
 /// One worker of a pool, at the moment of [`Pool::workers`].
