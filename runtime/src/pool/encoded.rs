@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError};
 use super::calls::{self, Calls, Growth, LARGE_BATCH};
 use super::gather::Gather;
 use super::handle::AsyncResult;
-use super::table::{Outcome, Room};
+use super::table::{Job as _, Outcome, Room};
 use super::worker::damaged;
 use super::{Pool, PoolClient};
 use crate::encoded::{Answer, Encoded};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::wire::BatchBuilder;
 
 impl Calls<'_> {
@@ -126,6 +126,23 @@ impl PoolClient {
     /// As [`Pool::map_encoded`].
     pub fn map_encoded(&self, task: &str, calls: impl IntoIterator<Item = Encoded>) -> Result<AsyncResult<Vec<Answer>>> {
         self.calls().map_encoded(task, calls)
+    }
+}
+
+impl<T> AsyncResult<T> {
+    /// Waits until all calls are over, and gives the result of one of them, as it came, or its error. A single call has number 0.
+    ///
+    /// # Errors
+    ///
+    /// That of the call; `InvalidArgument` for a number that no call has, and as [`get_all`](AsyncResult::get_all).
+    pub fn answer_of(&self, call: usize) -> Result<Answer> {
+        let outcomes = self.outcomes(None)?;
+        outcomes.get(call).map_or_else(|| Err(Error::argument(format!("there is no call {call}: there are {}", outcomes.len()))), answer)
+    }
+
+    /// How many calls these are.
+    pub fn call_count(&self) -> usize {
+        self.job.counts().0 as usize
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) fn a_pool_runs_what_is_offered() {
     let values: Vec<i64> = pool.map_encoded("divide", calls).unwrap().get().unwrap().iter().map(|answer| answer.decode().unwrap()).collect();
     assert_eq!(values, (0..1000).collect::<Vec<_>>());
     assert!(pool.map_encoded("divide", []).unwrap().get().unwrap().is_empty());
+    let both = pool.map_encoded("divide", [arguments((1, 0)), arguments((8, 2))]).unwrap();
+    assert_eq!((both.call_count(), both.answer_of(1).unwrap().bytes()), (2, &[4][..]));
+    assert!(both.answer_of(0).is_err() && both.answer_of(2).is_err());
     // A fixed task can be called by bytes as well.
     assert_eq!(pool.submit_encoded("fixed", arguments((8,))).unwrap().get().unwrap().bytes(), [9]);
 }
