@@ -1,0 +1,135 @@
+//! Programs in `tests/c`: each is compiled as C99 and C11 (and as C++17, which the header allows) with all warnings as errors, and run; where the tools are there, also under the address
+//! sanitizer and Valgrind, which find what was not freed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use polyproc_testkit::watchdog::watchdog;
+
+use super::here;
+use super::stage::{Folder, prefix};
+
+const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"];
+
+fn programs() -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(here().join("tests/c")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "c"));
+    files.sort();
+    assert!(!files.is_empty(), "there are programs");
+    files
+}
+
+fn compile(compiler: &str, flags: &[&str], source: &Path, out: &Path) -> Result<(), String> {
+    let lib = prefix().join("lib");
+    let mut command = Command::new(compiler);
+    command.args(WARNINGS).args(flags).arg("-I").arg(prefix().join("include")).arg("-I").arg(here().join("tests/c")).arg("-o").arg(out);
+    if compiler == "c++" {
+        command.args(["-x", "c++"]);
+    }
+    command.arg(source).args(["-x", "none"]).arg("-L").arg(&lib).args(["-lpolyproc", "-lpthread"]).arg(format!("-Wl,-rpath,{}", lib.display()));
+    let answer = command.output().map_err(|error| format!("{compiler}: {error}"))?;
+    if answer.status.success() { Ok(()) } else { Err(format!("{}: {}", source.display(), String::from_utf8_lossy(&answer.stderr))) }
+}
+
+fn run(command: &mut Command, what: &str) -> Result<Output, String> {
+    let answer = watchdog(Duration::from_secs(300), || command.stdin(Stdio::null()).output()).map_err(|error| format!("{what}: {error}"))?;
+    if answer.status.success() {
+        return Ok(answer);
+    }
+    Err(format!("{what}: {}\n{}{}", answer.status, String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr)))
+}
+
+/// Compiles and runs all programs; `launch` makes the command of one.
+fn all(test: &str, compiler: &str, flags: &[&str], launch: impl Fn(&Path) -> Command) {
+    let folder = Folder::new(test);
+    let wanted = std::env::var("POLYPROC_C_ONLY").unwrap_or_default();
+    let mut failed = Vec::new();
+    for source in programs() {
+        let name = source.file_stem().unwrap().to_str().unwrap().to_owned();
+        if !name.contains(&wanted) {
+            continue;
+        }
+        let out = folder.path().join(&name);
+        let result = compile(compiler, flags, &source, &out).and_then(|()| run(&mut launch(&out), &format!("{test}: {name}")));
+        failed.extend(result.err());
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+fn is_there(tool: &str) -> bool {
+    let there = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    if !there {
+        println!("skipped: {tool} is not installed");
+    }
+    there
+}
+
+#[test]
+fn c99() {
+    all("c99", "cc", &["-std=c99", "-D_POSIX_C_SOURCE=200809L"], |program| Command::new(program));
+}
+
+#[test]
+fn c11() {
+    all("c11", "cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O2"], |program| Command::new(program));
+}
+
+#[test]
+fn cpp17() {
+    if is_there("c++") {
+        all("cpp17", "c++", &["-std=c++17"], |program| Command::new(program));
+    }
+}
+
+#[test]
+fn the_header_compiles_alone() {
+    let folder = Folder::new("alone");
+    for (compiler, standard, name) in [("cc", "-std=c99", "alone.c"), ("cc", "-std=c11", "alone.c"), ("c++", "-std=c++17", "alone.cpp")] {
+        if is_there(compiler) {
+            let source = folder.path().join(name);
+            fs::write(&source, "#include <polyproc.h>\n#include <polyproc.h>\n").unwrap();
+            let mut command = Command::new(compiler);
+            command.args(WARNINGS).args([standard, "-fsyntax-only", "-I"]).arg(here().join("include")).arg(&source);
+            run(&mut command, &format!("{compiler} {standard}")).unwrap_or_else(|why| panic!("{why}"));
+        }
+    }
+}
+
+#[test]
+fn address_sanitizer() {
+    let folder = Folder::new("asan-probe");
+    let probe = folder.path().join("probe.c");
+    fs::write(&probe, "int main(void) { return 0; }\n").unwrap();
+    if compile("cc", &["-fsanitize=address,undefined"], &probe, &folder.path().join("probe")).is_err() {
+        println!("skipped: cc has no address sanitizer");
+        return;
+    }
+    all("asan", "cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"], |program| {
+        let mut command = Command::new(program);
+        command.env("ASAN_OPTIONS", "detect_leaks=1:exitcode=9");
+        command
+    });
+}
+
+#[test]
+fn valgrind() {
+    if is_there("valgrind") {
+        all("valgrind", "cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], |program| {
+            let mut command = Command::new("valgrind");
+            command
+                .args([
+                    "--quiet",
+                    "--error-exitcode=9",
+                    "--leak-check=full",
+                    "--errors-for-leak-kinds=definite,indirect",
+                    "--show-leak-kinds=definite,indirect",
+                    "--num-callers=30",
+                ])
+                .arg(program);
+            command.env("CHECK_SLOW", "1");
+            command
+        });
+    }
+}

@@ -1,0 +1,52 @@
+//! The library as it is installed: header, shared library under its soname, static library, in a folder of their own.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::here;
+
+/// A file that cargo built beside this test.
+pub(crate) fn built(name: &str) -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    let deps = exe.parent().unwrap();
+    let found = [deps.join(name), deps.parent().unwrap().join(name)].into_iter().filter(|path| path.exists());
+    found.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap_or_else(|| panic!("cargo built no {name} beside {}", exe.display()))
+}
+
+/// The folder, with `include` and `lib`.
+pub(crate) fn prefix() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let prefix = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("polyproc-c-{}", std::process::id()));
+        fs::create_dir_all(prefix.join("include")).unwrap();
+        fs::create_dir_all(prefix.join("lib")).unwrap();
+        fs::copy(here().join("include/polyproc.h"), prefix.join("include/polyproc.h")).unwrap();
+        fs::copy(built("libpolyproc_c.so"), prefix.join("lib/libpolyproc.so.1")).unwrap();
+        symlink("libpolyproc.so.1", prefix.join("lib/libpolyproc.so")).unwrap();
+        prefix
+    })
+}
+
+/// Removes the folder when the last test that used it is over.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder for the programs of one test.
+    pub(crate) fn new(name: &str) -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("polyproc-c-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
