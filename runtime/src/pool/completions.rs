@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{Readiness, Waitable};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use polyproc_ipc::{ErrorKind as Ipc, Readiness, Waitable, interruptible, wait};
+use rustix::event::{EventfdFlags, eventfd};
 
 use super::handle::AsyncResult;
 use crate::error::{Error, Result};
@@ -100,6 +100,11 @@ impl Completions {
         }
     }
 
+    /// Gives `key` at once, as if calls had ended: so that one descriptor can tell of other things too.
+    pub fn put(&self, key: u64) {
+        self.0.put(key);
+    }
+
     /// The next key, in the order in which calls ended; `None`: there is none at the moment.
     pub fn try_next(&self) -> Option<u64> {
         self.0.take()
@@ -109,7 +114,7 @@ impl Completions {
     ///
     /// # Errors
     ///
-    /// `Interrupted` if a signal came, so that its handler can be seen to; nothing was taken then.
+    /// `Interrupted` if a signal came meanwhile ([`interruptible`]), so that its handler can be seen to; nothing was taken then.
     pub fn next(&self, limit: Option<Duration>) -> Result<Option<u64>> {
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
@@ -121,10 +126,9 @@ impl Completions {
                 return Ok(None);
             }
             // Another thread may have taken what made it readable.
-            let time = left.and_then(|left| left.try_into().ok());
-            match poll(&mut [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)], time.as_ref()) {
-                Ok(_) => {}
-                Err(errno) => return Err(Error::os(errno, "waiting for calls")),
+            let (waited, signalled) = interruptible(|| wait(&[self], left));
+            if waited?.is_empty() && signalled {
+                return Err(polyproc_ipc::Error::new(Ipc::Interrupted, "a signal ended a wait for calls").into());
             }
         }
     }

@@ -90,6 +90,11 @@ impl Pool {
         self.with(self.shared.settings.options).submit_encoded(task, arguments)
     }
 
+    /// As [`submit_encoded`](Pool::submit_encoded), but where the pool holds as many submissions as it [may](crate::PoolBuilder::max_pending), the error is `Full`: for who must not wait.
+    pub fn try_submit_encoded(&self, task: &str, arguments: Encoded) -> Result<AsyncResult<Answer>> {
+        self.with(self.shared.settings.options).try_submit_encoded(task, arguments)
+    }
+
     /// Many calls of one task at once, each with its encoded arguments. See [`submit_encoded`](Pool::submit_encoded).
     ///
     /// # Errors
@@ -121,6 +126,11 @@ impl PoolClient {
     /// As [`Pool::submit_encoded`].
     pub fn submit_encoded(&self, task: &str, arguments: Encoded) -> Result<AsyncResult<Answer>> {
         self.calls().submit_encoded(task, arguments)
+    }
+
+    /// As [`Pool::try_submit_encoded`].
+    pub fn try_submit_encoded(&self, task: &str, arguments: Encoded) -> Result<AsyncResult<Answer>> {
+        self.calls().try_submit_encoded(task, arguments)
     }
 
     /// As [`Pool::map_encoded`].

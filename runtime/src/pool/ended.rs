@@ -1,4 +1,4 @@
-//! The end of a pool as a descriptor: readable once its last thread but the caller's is over. Must not know why it ended.
+//! The end of a pool: as a descriptor, readable once its last thread but the caller's is over. Must not know why it ended.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use polyproc_ipc::{Readiness, Waitable};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::Pool;
+use super::table::Phase;
 use crate::error::{Error, Result};
 
 /// Is readable for ever once its [`Bell`] was dropped.
@@ -49,6 +50,11 @@ impl Pool {
     /// ```
     pub fn sentinel(&self) -> BorrowedFd<'_> {
         self.ended.0.as_fd()
+    }
+
+    /// Whether it takes calls: not closed, not terminated, and it has not given up.
+    pub fn is_open(&self) -> bool {
+        matches!(self.shared.phase(), Phase::Open)
     }
 }
 
