@@ -105,6 +105,11 @@ pub const PP_CREATE: i32 = 1;
 /// It is opened, or made if it does not exist.
 pub const PP_OPEN_OR_CREATE: i32 = 2;
 
+/// Raw bytes, which nobody interprets.
+pub const PP_CODEC_RAW: u8 = 0;
+/// A value, in MessagePack.
+pub const PP_CODEC_VALUE: u8 = 1;
+
 /// A timeout without end. Any negative number of nanoseconds is.
 pub const PP_FOREVER: i64 = -1;
 

@@ -7,11 +7,12 @@
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::slice;
 
-use crate::abi::PP_OK;
+use crate::abi::{PP_OK, PP_TOO_LARGE};
 use crate::error::{Fault, pp_error_t};
 
 /// Runs the body of an export: whatever goes wrong in it, a panic too, becomes a status, and an error object if the caller wants one. `*error` is NULL after a success.
@@ -143,6 +144,44 @@ impl Call {
         }
     }
 
+    /// Writes records into the caller's array, as many as there is room for.
+    pub(crate) fn fill<T>(&self, name: &str, to: *mut T, room: usize, records: impl Iterator<Item = T>) -> Result<(), Fault> {
+        if to.is_null() && room > 0 {
+            return Err(Fault::null(name));
+        }
+        for (at, record) in records.take(room).enumerate() {
+            // SAFETY: by the header, there is room for `room` of them, and `at` is less; what was there is no value of ours.
+            unsafe { to.add(at).write(record) };
+        }
+        Ok(())
+    }
+
+    /// Writes text and a NUL into the caller's memory.
+    pub(crate) fn write_text(&self, name: &str, to: *mut c_char, room: usize, text: &str) -> Result<(), Fault> {
+        let buffer = self.buffer(name, to.cast(), room)?;
+        if room <= text.len() {
+            return Err(Fault::Own(PP_TOO_LARGE, format!("{name}: {} bytes are needed, and {room} are there", text.len() + 1)));
+        }
+        buffer[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// A descriptor of the caller's.
+    pub(crate) fn borrow_fd(&self, name: &str, fd: i32) -> Result<BorrowedFd<'_>, Fault> {
+        if fd < 0 {
+            return Err(Fault::argument(format!("{name} is {fd}, which is no descriptor")));
+        }
+        // SAFETY: not -1, and by the header open during the call; if it is not, system calls say so.
+        Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// A descriptor that the caller gives to the call.
+    pub(crate) fn take_fd(&self, name: &str, fd: i32) -> Result<OwnedFd, Fault> {
+        self.borrow_fd(name, fd)?;
+        // SAFETY: as above, and the caller's own until now.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+
     /// Options: a structure that begins with its size, as the caller was compiled with; NULL for the default. What an older caller does not have is 0.
     pub(crate) fn options<T: Options>(&self, name: &str, options: *const T) -> Result<T, Fault> {
         let mut copy = T::default();
@@ -189,11 +228,6 @@ impl<T> Out<'_, *mut T> {
     pub(crate) fn give(self, handle: T) {
         self.set(Box::into_raw(Box::new(handle)));
     }
-}
-
-/// A pointer that C is lent: until when is the function's to say. For no bytes, one that is not NULL.
-pub(crate) fn lend<T>(data: &[T]) -> *const T {
-    data.as_ptr()
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub(crate) enum Fault {
     Ipc(ipc::Error),
     Runtime(polyproc::Error),
     Own(i32, String),
+    /// With a message that would be lost otherwise.
+    Letter(i32, String, Message),
 }
 
 impl Fault {
@@ -62,11 +64,16 @@ impl Fault {
         Fault::Own(PP_INTERNAL, format!("a defect of polyproc: {said}"))
     }
 
+    #[cold]
+    pub(crate) fn with_message(number: i32, sentence: String, message: Message) -> Fault {
+        Fault::Letter(number, sentence, message)
+    }
+
     pub(crate) fn number(&self) -> i32 {
         match self {
             Fault::Ipc(error) => error.kind().number(),
             Fault::Runtime(error) => error.kind().number(),
-            Fault::Own(number, _) => *number,
+            Fault::Own(number, _) | Fault::Letter(number, ..) => *number,
         }
     }
 
@@ -82,6 +89,7 @@ impl Fault {
         };
         match self {
             Fault::Own(_, sentence) => plain(&sentence),
+            Fault::Letter(_, sentence, letter) => pp_error_t { letter: Some(letter), ..plain(&sentence) },
             Fault::Ipc(error) => {
                 let mut made = plain(&error.to_string());
                 made.os = error.os_error().unwrap_or(0);

@@ -1,6 +1,7 @@
 //! Fabric: one shared world, its members and what is in it.
 
 use std::ffi::c_char;
+use std::os::fd::AsRawFd;
 
 use polyproc::{Backing, Fabric};
 
@@ -107,6 +108,68 @@ pub unsafe extern "C" fn pp_fabric_open_abi(
             Wish::OpenOrCreate(name) => builder.open_or_create(name),
         };
         out.give(pp_fabric_t::of(made?));
+        Ok(())
+    })
+}
+
+/// The fabric of this program: the one inherited from a parent process of this library, else a private one that the first call makes.
+///
+/// Parameters: abi: PP_ABI, which pp_fabric_current passes; fabric: gets it; error: may be NULL.
+/// Returns: PP_OK; PP_FOREIGN_VERSION; PP_OUT_OF_MEMORY.
+/// Threads: any.
+/// Death: a fabric ends with its last member.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_fabric_current_abi(abi: u32, fabric: *mut *mut pp_fabric_t, error: *mut *mut pp_error_t) -> i32 {
+    guard(error, |call| {
+        check_abi(abi)?;
+        let out = call.out("fabric", fabric)?;
+        out.give(pp_fabric_t::of(Fabric::current()?));
+        Ok(())
+    })
+}
+
+/// Makes a fabric the one that pp_fabric_current answers from now on.
+///
+/// Parameters: fabric; error: may be NULL.
+/// Returns: PP_OK.
+/// Threads: any.
+/// Death: nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_fabric_set_current(fabric: *const pp_fabric_t, error: *mut *mut pp_error_t) -> i32 {
+    guard(error, |call| {
+        Fabric::set_current(call.shared("fabric", fabric)?.get());
+        Ok(())
+    })
+}
+
+/// Attaches to a fabric by the descriptor of its memory, as a child does with one that it inherited. The descriptor is the library's from now on, whatever the status.
+///
+/// Parameters: abi: PP_ABI, which pp_fabric_attach passes; fd; fabric: gets it; error: may be NULL.
+/// Returns: PP_OK; PP_NOT_A_FABRIC; PP_FOREIGN_VERSION; PP_FOREIGN_ABI; PP_CORRUPT; PP_TOO_MANY_MEMBERS.
+/// Threads: any.
+/// Death: a fabric ends with its last member.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_fabric_attach_abi(abi: u32, fd: i32, fabric: *mut *mut pp_fabric_t, error: *mut *mut pp_error_t) -> i32 {
+    guard(error, |call| {
+        let fd = call.take_fd("fd", fd)?;
+        check_abi(abi)?;
+        let out = call.out("fabric", fabric)?;
+        out.give(pp_fabric_t::of(Fabric::attach(fd)?));
+        Ok(())
+    })
+}
+
+/// The descriptor of a fabric's memory, to hand to a child.
+///
+/// Parameters: fabric; fd: gets it, lent until the fabric is freed, close-on-exec; error: may be NULL.
+/// Returns: PP_OK.
+/// Threads: any.
+/// Death: nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_fabric_fd(fabric: *const pp_fabric_t, fd: *mut i32, error: *mut *mut pp_error_t) -> i32 {
+    guard(error, |call| {
+        let out = call.out("fd", fd)?;
+        out.set(call.shared("fabric", fabric)?.get().descriptor().as_raw_fd());
         Ok(())
     })
 }

@@ -29,6 +29,11 @@ pub(crate) fn wait<T, E: Into<Fault>>(timeout: i64, body: impl FnOnce(Option<Dur
     }
 }
 
+/// As [`wait`], of something that has no time-out.
+pub(crate) fn interruptibly<T, E: Into<Fault>>(body: impl FnOnce() -> Result<T, E>) -> Result<T, Fault> {
+    wait(-1, |_| body())
+}
+
 /// As [`wait`], of something that answers false when time is up: then a time-out like all others. `what` did not happen.
 pub(crate) fn wait_until<E: Into<Fault>>(timeout: i64, what: &str, body: impl FnOnce(Option<Duration>) -> Result<bool, E>) -> Result<(), Fault> {
     match interruptible(|| body(time(timeout))) {

@@ -91,7 +91,7 @@ static void a_forked_child_dies_with_it(const pp_lock_t *lock)
     uint64_t owner = 1;
     pid_t child = fork();
     if (child == 0) {
-        _exit(pp_lock_acquire(lock, PP_FOREVER, NULL) == PP_OK ? 0 : 1);
+        check_leave(pp_lock_acquire(lock, PP_FOREVER, NULL) == PP_OK);
     }
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
     OK(pp_lock_owner(lock, &owner, &error));

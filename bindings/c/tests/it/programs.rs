@@ -128,7 +128,6 @@ fn valgrind() {
                     "--num-callers=30",
                 ])
                 .arg(program);
-            command.env("CHECK_SLOW", "1");
             command
         });
     }
