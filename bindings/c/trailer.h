@@ -2,7 +2,14 @@
 #define PP_FABRIC_OPTIONS_INIT {sizeof(pp_fabric_options_t), 0, 0}
 #define PP_QUEUE_OPTIONS_INIT {sizeof(pp_queue_options_t), 0, 0, 0, 0, NULL, 0}
 #define PP_CELLS_OPTIONS_INIT {sizeof(pp_cells_options_t), 0, 0, 0, NULL, 0, 0, NULL, NULL}
+#define PP_PROCESS_OPTIONS_INIT {sizeof(pp_process_options_t), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0}
+#define PP_CALL_OPTIONS_INIT {sizeof(pp_call_options_t), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define PP_POOL_OPTIONS_INIT \
+    {sizeof(pp_pool_options_t), NULL, NULL, 0, 0, 0, NULL, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0}
 #define PP_PEERING_OPTIONS_INIT {sizeof(pp_peering_options_t), NULL, 0, 0, 0, 0, 0, 0}
+
+/* A process's stream that leads to a descriptor of this one. */
+#define PP_STDIO_FD(fd) (-1 - (fd))
 
 /* Lengths of time for timeouts: 5 * PP_SECOND. */
 #define PP_MILLISECOND ((int64_t)1000000)
@@ -113,4 +120,16 @@ static inline pp_datum_t pp_object(const pp_ticket_t *ticket)
     pp_datum_t datum = pp_encoded(ticket, 40, PP_CODEC_VALUE);
     datum.form = PP_FORM_TICKET;
     return datum;
+}
+
+/* pp_main_abi with the ABI of this header. */
+static inline int32_t pp_main(pp_error_t **error)
+{
+    return pp_main_abi(PP_ABI, error);
+}
+
+/* pp_pool_create_abi with the ABI of this header. */
+static inline int32_t pp_pool_create(const pp_pool_options_t *options, pp_pool_t **pool, pp_error_t **error)
+{
+    return pp_pool_create_abi(PP_ABI, options, pool, error);
 }

@@ -5,9 +5,10 @@
 //! can reach a pointer of C's.
 
 use std::any::Any;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::slice;
@@ -109,6 +110,19 @@ impl Call {
         // SAFETY: by the header, text ends with a NUL and stays as it is during the call.
         let text = unsafe { CStr::from_ptr(text) };
         text.to_str().map(Some).map_err(|_| Fault::argument(format!("{name} is not UTF-8")))
+    }
+
+    /// Text for the system (a path, a word of a command line), which need not be UTF-8; NULL is none.
+    pub(crate) fn maybe_os_text(&self, text: *const c_char) -> Option<&OsStr> {
+        // SAFETY: as in `maybe_text`.
+        (!text.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(text) }.to_bytes()))
+    }
+
+    /// A list of such texts that ends with NULL; NULL is an empty one.
+    pub(crate) fn os_texts(&self, list: *const *const c_char) -> Vec<&OsStr> {
+        // SAFETY: by the header, a list that ends with NULL, so there is one more entry behind each that is not.
+        let entries = (0..).map_while(|at| if list.is_null() { None } else { self.maybe_os_text(unsafe { list.add(at).read() }) });
+        entries.collect()
     }
 
     /// Bytes; NULL if there are none.

@@ -18,6 +18,13 @@ pub struct pp_error_t {
     pub(crate) letter: Option<Message>,
 }
 
+impl pp_error_t {
+    /// What it says.
+    pub(crate) fn sentence(&self) -> String {
+        self.message.to_string_lossy().into_owned()
+    }
+}
+
 /// What came from another process.
 #[derive(Default)]
 struct Remote {

@@ -64,7 +64,7 @@ impl<'a> Wish<'a> {
 }
 
 /// Whether the program was compiled for this library.
-fn check_abi(abi: u32) -> Result<(), Fault> {
+pub(crate) fn check_abi(abi: u32) -> Result<(), Fault> {
     if abi == PP_ABI {
         return Ok(());
     }

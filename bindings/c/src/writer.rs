@@ -53,6 +53,11 @@ impl pp_writer_t {
         self.put(0, |bytes| Ok(encode(&value, bytes)?))
     }
 
+    /// What was written so far.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn whole(&self) -> Result<&[u8], Fault> {
         match self.open.last() {
             _ if self.whole => Ok(&self.bytes),

@@ -50,9 +50,9 @@ impl Message {
         Ok(Message { bytes: Bytes::Large(bytes), tags })
     }
 
-    /// A copy of bytes of this process.
+    /// A copy of bytes of this process, as if it had been received.
     #[inline(always)]
-    pub(crate) fn of(from: &[u8], codec: u8) -> Message {
+    pub fn of(from: &[u8], codec: u8) -> Message {
         if from.len() <= SMALL {
             let mut bytes = [0; SMALL];
             bytes[..from.len()].copy_from_slice(from);
