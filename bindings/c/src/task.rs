@@ -172,7 +172,7 @@ pub unsafe extern "C" fn pp_call_task(call: *const pp_call_t) -> *const c_char {
 /// Death: nothing is shared.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_number(call: *const pp_call_t) -> u64 {
-    current(call, 0, |call| call.number())
+    read(call, 0, |call| call.number())
 }
 
 /// Which attempt of the call this is, from 1.
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn pp_call_number(call: *const pp_call_t) -> u64 {
 /// Death: an attempt in which a worker died counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_attempt(call: *const pp_call_t) -> u32 {
-    current(call, 0, |call| call.attempt())
+    read(call, 0, |call| call.attempt())
 }
 
 /// Whether the call was told to stop: it was cancelled, or its soft limit has passed. A task may ask in its inner loop.
@@ -194,7 +194,7 @@ pub unsafe extern "C" fn pp_call_attempt(call: *const pp_call_t) -> u32 {
 /// Death: nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_cancelled(call: *const pp_call_t) -> bool {
-    current(call, false, |call| call.cancelled())
+    read(call, false, |call| call.cancelled())
 }
 
 /// How long until the call is told to stop by its soft limit, or, if it has none, until its worker is killed by its hard limit.
@@ -205,7 +205,7 @@ pub unsafe extern "C" fn pp_call_cancelled(call: *const pp_call_t) -> bool {
 /// Death: nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_time_left(call: *const pp_call_t) -> i64 {
-    current(call, -1, |call| {
+    read(call, -1, |call| {
         let due = call.deadline().or_else(|| call.hard_deadline());
         due.map_or(-1, |due| i64::try_from(due.saturating_duration_since(Instant::now()).as_nanos()).unwrap_or(i64::MAX))
     })
@@ -222,9 +222,9 @@ pub extern "C" fn pp_worker_place() -> i64 {
     answer(-1, |_| Ok(polyproc::worker::number().map_or(-1, |place| place as i64)))
 }
 
-fn current<R>(call: *const pp_call_t, otherwise: R, read: impl FnOnce(&CurrentCall) -> R) -> R
+fn read<R>(call: *const pp_call_t, otherwise: R, ask: impl FnOnce(&CurrentCall) -> R) -> R
 where
     R: Copy,
 {
-    answer(otherwise, |border| Ok(border.shared("call", call)?.current.as_ref().map_or(otherwise, read)))
+    answer(otherwise, |border| Ok(border.shared("call", call)?.current.as_ref().map_or(otherwise, ask)))
 }

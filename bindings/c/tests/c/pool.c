@@ -119,7 +119,7 @@ static void calls(void)
     OK(pp_pool_close(pool, &error));
     CHECK(!pp_pool_is_open(pool));
     EXPECT(PP_TIMEOUT, "not over", pp_pool_join(pool, PP_MILLISECOND, &error));
-    EXPECT(PP_POOL_CLOSED, NULL, pp_pool_submit(pool, "add", NULL, &future, &error));
+    EXPECT(PP_POOL_CLOSED, NULL, pp_pool_submit(pool, "add", NULL, 0, NULL, &future, &error));
     OK(pp_future_cancel(future, 60 * PP_SECOND, NULL, &error));
     OK(pp_pool_join(pool, PP_FOREVER, &error));
     OK(pp_pool_join(pool, 0, &error));

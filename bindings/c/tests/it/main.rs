@@ -5,6 +5,7 @@ mod programs;
 mod rules;
 mod stage;
 mod symbols;
+mod workers;
 
 use std::path::{Path, PathBuf};
 

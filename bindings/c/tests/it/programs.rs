@@ -11,6 +11,8 @@ use polyproc_testkit::watchdog::watchdog;
 use super::here;
 use super::stage::{Folder, prefix};
 
+/// Not for Valgrind, which (3.19) knows no pidfd: no process can be watched there. The address sanitizer looks for their leaks.
+const STARTS_PROCESSES: &[&str] = &["pool", "process", "worker"];
 const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"];
 
 fn programs() -> Vec<PathBuf> {
@@ -21,7 +23,7 @@ fn programs() -> Vec<PathBuf> {
     files
 }
 
-fn compile(compiler: &str, flags: &[&str], source: &Path, out: &Path) -> Result<(), String> {
+pub(crate) fn compile(compiler: &str, flags: &[&str], source: &Path, out: &Path) -> Result<(), String> {
     let lib = prefix().join("lib");
     let mut command = Command::new(compiler);
     command.args(WARNINGS).args(flags).arg("-I").arg(prefix().join("include")).arg("-I").arg(here().join("tests/c")).arg("-o").arg(out);
@@ -48,7 +50,7 @@ fn all(test: &str, compiler: &str, flags: &[&str], launch: impl Fn(&Path) -> Com
     let mut failed = Vec::new();
     for source in programs() {
         let name = source.file_stem().unwrap().to_str().unwrap().to_owned();
-        if !name.contains(&wanted) {
+        if !name.contains(&wanted) || (test == "valgrind" && STARTS_PROCESSES.contains(&&*name)) {
             continue;
         }
         let out = folder.path().join(&name);
