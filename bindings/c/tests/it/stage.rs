@@ -25,6 +25,10 @@ pub(crate) fn prefix() -> &'static Path {
         fs::copy(here().join("include/polyproc.h"), prefix.join("include/polyproc.h")).unwrap();
         fs::copy(built("libpolyproc_c.so"), prefix.join("lib/libpolyproc.so.1")).unwrap();
         symlink("libpolyproc.so.1", prefix.join("lib/libpolyproc.so")).unwrap();
+        fs::create_dir_all(prefix.join("lib/pkgconfig")).unwrap();
+        let template = fs::read_to_string(here().join("polyproc.pc.in")).unwrap();
+        let text = template.replace("@PREFIX@", &prefix.display().to_string()).replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+        fs::write(prefix.join("lib/pkgconfig/polyproc.pc"), text).unwrap();
         prefix
     })
 }
