@@ -1793,7 +1793,7 @@ int32_t pp_connection_is_writable(const pp_connection_t *connection, bool *answe
  * Sends a message.
  *
  * Parameters: connection; datum; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1806,7 +1806,7 @@ int32_t pp_connection_send(const pp_connection_t *connection,
  * Sends raw bytes, and descriptors with them; over Unix sockets.
  *
  * Parameters: connection; data; len; fds: they stay the caller's; count: 253 at most; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1822,7 +1822,7 @@ int32_t pp_connection_send_with(const pp_connection_t *connection,
  * Receives a message.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1835,7 +1835,7 @@ int32_t pp_connection_recv(const pp_connection_t *connection,
  * Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
  *
  * Parameters: connection; buffer; size: its bytes; timeout: nanoseconds, negative for ever, 0 a try; len: gets the bytes of the message; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1850,7 +1850,7 @@ int32_t pp_connection_recv_into(const pp_connection_t *connection,
  * Receives a message and the descriptors in it.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; fds: gets up to `room` descriptors, close-on-exec, which the caller closes; those beyond are closed; room; count: gets how many came; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3452,7 +3452,7 @@ int32_t pp_connection_is_writable(const pp_connection_t *connection, bool *answe
  * Sends a message.
  *
  * Parameters: connection; datum; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3465,7 +3465,7 @@ int32_t pp_connection_send(const pp_connection_t *connection,
  * Sends raw bytes, and descriptors with them; over Unix sockets.
  *
  * Parameters: connection; data; len; fds: they stay the caller's; count: 253 at most; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3481,7 +3481,7 @@ int32_t pp_connection_send_with(const pp_connection_t *connection,
  * Receives a message.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3494,7 +3494,7 @@ int32_t pp_connection_recv(const pp_connection_t *connection,
  * Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
  *
  * Parameters: connection; buffer; size: its bytes; timeout: nanoseconds, negative for ever, 0 a try; len: gets the bytes of the message; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3509,7 +3509,7 @@ int32_t pp_connection_recv_into(const pp_connection_t *connection,
  * Receives a message and the descriptors in it.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; fds: gets up to `room` descriptors, close-on-exec, which the caller closes; those beyond are closed; room; count: gets how many came; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
