@@ -9,6 +9,7 @@
 //! | `collector`, `supervisor`, `warden` | the threads: who settles calls, who keeps workers, who acts when a time has come |
 //! | `restarts`, `elastic`, `limits`, `cpus` | what these decide by |
 //! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
+//! | `stderr` | where workers' standard error leads |
 //! | `desk` | who is in which call, in shared memory |
 //! | `journal`, `progress` | what happened, and how far it is |
 //! | `named`, `notes`, `guests` | a pool's name, what is said to those who come by it, and how they are let in |
@@ -37,7 +38,10 @@ mod notes;
 mod options;
 mod progress;
 mod restarts;
+#[cfg(test)]
+mod retry_tests;
 mod setup;
+mod stderr;
 mod supervisor;
 mod table;
 mod warden;
@@ -218,6 +222,8 @@ impl Pool {
     }
 
     /// Runs `task` on every item, and waits for the values, in the order of the items.
+    ///
+    /// All items are submitted at once, so their arguments must fit into the fabric together; [`imap`](Pool::imap) takes them as there is room.
     ///
     /// # Errors
     ///
