@@ -3,6 +3,7 @@
 //! C promises by the header: a pointer that is not NULL leads to what its type says, a handle lives until its free, lengths are right, and nobody uses a thing that is not `const` at the
 //! same time. That word is taken here; NULL, text that is not UTF-8 and panics are answered with a status. [`Call`] exists only inside [`guard`] and [`free`], so nothing else
 //! can reach a pointer of C's.
+#![allow(clippy::unused_self)] // `self` is the proof that the guard is there
 
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn null_and_bad_text_name_the_parameter() {
         let mut error = std::ptr::null_mut();
-        let mut seen = |status: i32, error: *mut pp_error_t, word: &str| {
+        let seen = |status: i32, error: *mut pp_error_t, word: &str| {
             assert_eq!(status, PP_INVALID_ARGUMENT);
             assert!(message(error).contains(word), "{}", message(error));
             // SAFETY: the error was just made.

@@ -39,7 +39,7 @@ pub(crate) enum Fault {
     Runtime(polyproc::Error),
     Own(i32, String),
     /// With a message that would be lost otherwise.
-    Letter(i32, String, Message),
+    Letter(i32, String, Box<Message>),
 }
 
 impl Fault {
@@ -66,7 +66,7 @@ impl Fault {
 
     #[cold]
     pub(crate) fn with_message(number: i32, sentence: String, message: Message) -> Fault {
-        Fault::Letter(number, sentence, message)
+        Fault::Letter(number, sentence, Box::new(message))
     }
 
     pub(crate) fn number(&self) -> i32 {
@@ -89,7 +89,7 @@ impl Fault {
         };
         match self {
             Fault::Own(_, sentence) => plain(&sentence),
-            Fault::Letter(_, sentence, letter) => pp_error_t { letter: Some(letter), ..plain(&sentence) },
+            Fault::Letter(_, sentence, letter) => pp_error_t { letter: Some(*letter), ..plain(&sentence) },
             Fault::Ipc(error) => {
                 let mut made = plain(&error.to_string());
                 made.os = error.os_error().unwrap_or(0);

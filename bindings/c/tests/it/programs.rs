@@ -123,21 +123,33 @@ fn address_sanitizer() {
 #[test]
 fn valgrind() {
     if is_there("valgrind") {
-        all("valgrind", "cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], |program| {
-            let mut command = Command::new("valgrind");
-            command
-                .args([
-                    "--quiet",
-                    "--error-exitcode=9",
-                    "--leak-check=full",
-                    "--errors-for-leak-kinds=definite,indirect",
-                    "--show-leak-kinds=definite,indirect",
-                    "--num-callers=30",
-                ])
-                .arg(program);
-            command
-        });
+        all("valgrind", "cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], under_valgrind);
     }
+}
+
+/// The tools would tell: a program that frees nothing fails under each of them.
+#[test]
+fn leaks_are_found() {
+    let folder = Folder::new("leak");
+    let (source, out) = (folder.path().join("leak.c"), folder.path().join("leak"));
+    let text = "#include \"check.h\"\nint main(void)\n{\n    pp_fabric_t *fabric = check_fabric();\n    (void)fabric;\n    fabric = NULL;\n    check_fabric();\n    return 0;\n}\n";
+    fs::write(&source, text).unwrap();
+    if compile("cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-fsanitize=address"], &source, &out).is_ok() {
+        let answer = Command::new(&out).env("ASAN_OPTIONS", "detect_leaks=1:exitcode=9").output().unwrap();
+        assert_eq!(answer.status.code(), Some(9), "the address sanitizer found no leak");
+    }
+    if is_there("valgrind") {
+        compile("cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], &source, &out).unwrap();
+        let answer = under_valgrind(&out).output().unwrap();
+        assert_eq!(answer.status.code(), Some(9), "valgrind found no leak");
+    }
+}
+
+fn under_valgrind(program: &Path) -> Command {
+    let mut command = Command::new("valgrind");
+    let leaks = ["--leak-check=full", "--errors-for-leak-kinds=definite,indirect", "--show-leak-kinds=definite,indirect"];
+    command.args(["--quiet", "--error-exitcode=9", "--num-callers=30"]).args(leaks).arg(program);
+    command
 }
 
 /// The examples, compiled as their first lines say, do what they say.
