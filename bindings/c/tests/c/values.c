@@ -130,7 +130,7 @@ static void errors_without_an_error(void)
 {
     CHECK(pp_error_kind(NULL) == PP_OK && strcmp(pp_error_message(NULL), "") == 0 && pp_error_os(NULL) == 0);
     CHECK(pp_error_cause(NULL) == NULL && pp_error_task(NULL) == NULL && pp_error_remote_message(NULL) == NULL);
-    CHECK(pp_error_remote_backtrace(NULL) == NULL && pp_error_call(NULL) == -1 && pp_error_attempt(NULL) == 0);
+    CHECK(pp_error_remote_backtrace(NULL) == NULL && pp_error_stderr(NULL) == NULL && pp_error_call(NULL) == -1 && pp_error_attempt(NULL) == 0);
     CHECK(pp_error_pid(NULL) == 0 && pp_error_signal(NULL) == 0 && pp_error_exit_code(NULL) == -1);
     CHECK(pp_error_resident(NULL) == 0 && pp_error_out_of_memory(NULL) == -1);
     pp_error_free(NULL);
