@@ -15,7 +15,8 @@ use rustix::io::FdFlags;
 use crate::process::current;
 pub(crate) use crate::start::Entry;
 use crate::start::life::{self, give_up, give_up_for, leave};
-use crate::start::{Call, LIFE, MEMORY, VARIABLE, serve, set_start_method};
+use crate::start::tail::{self, Told};
+use crate::start::{Call, LIFE, MEMORY, TOLD, VARIABLE, serve, set_start_method};
 
 /// Runs the child's body if this process was started as a child, and then never returns; in any other process it does nothing.
 ///
@@ -163,6 +164,7 @@ fn child(call: Call) -> ! {
         leave(1);
     }
     open_standard_descriptors();
+    let told = if call.traits.tail > 0 { told() } else { None };
     let Some((memory, life)) = claim(MEMORY).and_then(|memory| claim(LIFE).map(|life| (memory, life))) else {
         give_up("descriptors 3 and 4 are not open, so it was not started by polyproc");
     };
@@ -178,7 +180,7 @@ fn child(call: Call) -> ! {
         give_up(&format!("no thread can be started: {error}"));
     }
     let fabric = attach(memory);
-    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&call, &fabric)));
+    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&call, &fabric, told)));
     // The process ends with what the body leaves behind, so nothing broken can be seen.
     std::process::exit(code.unwrap_or(1));
 }
@@ -212,7 +214,7 @@ pub(crate) fn attach(memory: OwnedFd) -> Fabric {
 }
 
 /// The body of a child, however it was started. The answer is its exit code.
-pub(crate) fn run(call: &Call, fabric: &Fabric) -> i32 {
+pub(crate) fn run(call: &Call, fabric: &Fabric, told: Option<Told>) -> i32 {
     set_up(call, fabric);
     let worker = matches!(call.entry, Entry::Worker { .. });
     handle(libc::SIGPIPE, libc::SIG_IGN);
@@ -220,7 +222,17 @@ pub(crate) fn run(call: &Call, fabric: &Fabric) -> i32 {
         // Ctrl-C goes to the whole group; a worker ends when its pool says so, or with its parent.
         handle(libc::SIGINT, libc::SIG_IGN);
     }
+    let teller = told.map(|told| tail::begin(told, call.traits.tail));
     install_panic_hook(!worker);
+    let code = body(call, fabric);
+    if let Some(teller) = teller {
+        // Seen before the end is.
+        teller.flush();
+    }
+    code
+}
+
+fn body(call: &Call, fabric: &Fabric) -> i32 {
     match &call.entry {
         Entry::Process { mailbox } => crate::process::child(mailbox),
         Entry::Worker { number, place, tickets } => {
@@ -270,6 +282,11 @@ fn claim(number: RawFd) -> Option<OwnedFd> {
     rustix::io::fcntl_setfd(open, FdFlags::CLOEXEC).ok()?;
     // SAFETY: it is open, and was left to this process for this purpose; the record that says so was removed, so nobody takes it twice.
     Some(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// What a child inherits whose standard error is kept.
+fn told() -> Option<Told> {
+    Some([claim(TOLD)?, claim(TOLD + 1)?, claim(TOLD + 2)?])
 }
 
 /// A closed standard descriptor would be given to the next file that is opened, as std prevents before `main`.

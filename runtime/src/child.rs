@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use polyproc_ipc::{Fabric, Owner};
@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open
 use crate::boot::Entry;
 use crate::error::{Error, Result};
 use crate::start::server::{Report, look};
+use crate::start::tail::Tail;
 use crate::start::{Launch, Launched, Options, StartMethod, What, fork_generation, launch};
 
 /// How a process ended.
@@ -40,6 +41,8 @@ pub(crate) struct Child {
     /// The process whose child it is.
     home: u32,
     end: Mutex<Known>,
+    /// What is kept of its standard error.
+    tail: Option<Tail>,
     /// Whether it was started from here; else it can be watched, and not collected.
     kin: bool,
 }
@@ -54,23 +57,19 @@ enum Known {
 
 impl Child {
     /// Starts this program, or `program`, as a child of `entry` in `fabric`.
-    pub(crate) fn start(method: StartMethod, program: Option<&Path>, entry: Entry, environment: &[(String, String)], fabric: &Fabric) -> Result<Child> {
+    pub(crate) fn start(method: StartMethod, program: Option<&Path>, entry: Entry, options: Options, fabric: &Fabric) -> Result<Child> {
         let what = program.map_or(What::Own, What::Program);
         let name = match &entry {
             Entry::Worker { number, .. } => format!("PoolWorker-{}", number + 1),
             _ => String::from("Process"),
         };
-        let mut options = Options::for_task();
-        for (name, value) in environment {
-            options.environment.set(name.as_ref(), value.as_ref());
-        }
         Ok(Child::new(launch(Launch { entry, fabric, method: Some(method), what, name: &name }, options)?))
     }
 
     pub(crate) fn new(launched: Launched) -> Child {
-        let Launched { pid, pidfd, lost, report, .. } = launched;
+        let Launched { pid, pidfd, lost, report, pipes } = launched;
         let known = if lost { Known::End(End::Lost) } else { Known::Nothing };
-        Child { pid, pidfd, report, home: fork_generation(), end: Mutex::new(known), kin: true }
+        Child { pid, pidfd, report, home: fork_generation(), end: Mutex::new(known), tail: pipes.tail, kin: true }
     }
 
     /// A member of a fabric, which was not started from here.
@@ -87,7 +86,7 @@ impl Child {
         if i32::try_from(listed.pid) != Ok(pid.as_raw_nonzero().get()) || start_time(listed.pid) != Some(listed.start_time) {
             return Err(strange());
         }
-        Ok(Child { pid, pidfd, report: None, home: fork_generation(), end: Mutex::new(Known::Nothing), kin: false })
+        Ok(Child { pid, pidfd, report: None, home: fork_generation(), end: Mutex::new(Known::Nothing), tail: None, kin: false })
     }
 
     /// Whether it was started from here.
@@ -138,6 +137,20 @@ impl Child {
 
     /// Collects the process if it has ended, without waiting.
     pub(crate) fn reap(&self) -> Result<Option<End>> {
+        let end = self.collect()?;
+        if end.is_some() {
+            // What it said last is shown at once.
+            self.stderr();
+        }
+        Ok(end)
+    }
+
+    /// After its end was seen: the last that it wrote to its standard error, if that is kept.
+    pub(crate) fn stderr(&self) -> Option<Arc<str>> {
+        self.tail.as_ref().map(|tail| tail.end().clone())
+    }
+
+    fn collect(&self) -> Result<Option<End>> {
         if !self.at_home() {
             return Err(Error::argument(format!(
                 "process {} is a child of the process that this one was forked from: only that one can wait for it",

@@ -92,12 +92,13 @@ struct Inner {
     failure: Option<Failure>,
     death: Option<Death>,
     call: Option<CallId>,
+    stderr: Option<Arc<str>>,
     source: Option<polyproc_ipc::Error>,
 }
 
 impl Inner {
     fn new(kind: ErrorKind, sentence: String) -> Inner {
-        Inner { kind, sentence, failure: None, death: None, call: None, source: None }
+        Inner { kind, sentence, failure: None, death: None, call: None, stderr: None, source: None }
     }
 }
 
@@ -257,6 +258,14 @@ impl Error {
         self
     }
 
+    /// The same with what the process wrote last to its standard error. Only for an error that was just made.
+    pub(crate) fn saying(mut self, stderr: Option<Arc<str>>) -> Error {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.stderr = stderr;
+        }
+        self
+    }
+
     #[cold]
     pub(crate) fn with_death(kind: ErrorKind, death: Death, sentence: String) -> Error {
         Error::of(Inner { death: Some(death), ..Inner::new(kind, sentence) })
@@ -321,6 +330,12 @@ impl Error {
     /// The process that died.
     pub fn pid(&self) -> Option<u32> {
         self.0.death.map(|death| death.pid)
+    }
+
+    /// The last that the process that died, or failed to start, wrote to its standard error, also in calls before this one; if the
+    /// [pool](crate::PoolBuilder::capture_stderr) or the [process](crate::ProcessBuilder::capture_stderr) keeps that.
+    pub fn stderr(&self) -> Option<&str> {
+        self.0.stderr.as_deref()
     }
 
     /// The signal that ended the process, as 9 for SIGKILL.

@@ -13,6 +13,11 @@ pub(crate) const TARGET: &str = "polyproc";
 
 static LEVEL: RwLock<Option<String>> = RwLock::new(None);
 
+/// What the events of a task are in: a span with the task's name and the number of its job, its call and its attempt. It is shown wherever any event is; with nobody who listens, it is a look at one word.
+pub(crate) fn span_of(task: &str, job: u64, call: u64, attempt: u32) -> tracing::span::EnteredSpan {
+    tracing::error_span!(target: TARGET, "call", %task, job, call, attempt).entered()
+}
+
 /// What children are to find in [`VARIABLE`].
 pub(crate) fn level() -> Option<String> {
     LEVEL.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -42,7 +47,7 @@ mod stderr {
     use tracing::{Event, Level, Subscriber};
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::fmt::format::Writer;
-    use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+    use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
     use tracing_subscriber::registry::LookupSpan;
 
     use crate::error::Result;
@@ -51,11 +56,13 @@ mod stderr {
     /// that are started after this call.
     ///
     /// If the variable `RUST_LOG` is set, it says more exactly what is printed, as `RUST_LOG=polyproc=debug,my_program=info`, and `level` is for what it does not mention. A line is
-    /// the level, the process's name and its pid, and the message with its fields:
+    /// the level, the process's name and its pid, where it is from, and the message with its fields. What a task of a pool logs is in a span `call`, which tells the task, the numbers of its job and of
+    /// the call in it, and the attempt; any subscriber sees that:
     ///
     /// ```text
     /// [INFO/MainProcess 4711] worker started worker=0 pid=4712
     /// [DEBUG/PoolWorker-1 4712] takes calls
+    /// [WARN/PoolWorker-1 4712] my_program: call{task=my_program::load job=1 call=0 attempt=2}: slow disk seconds=7
     /// ```
     ///
     /// | level | what this library logs |
@@ -101,6 +108,13 @@ mod stderr {
             write!(line, "[{}/{name} {}] ", event.metadata().level(), std::process::id())?;
             if event.metadata().target() != super::TARGET {
                 write!(line, "{}: ", event.metadata().target())?;
+            }
+            for span in context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
+                write!(line, "{}", span.metadata().name())?;
+                if let Some(fields) = span.extensions().get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
+                    write!(line, "{{{fields}}}")?;
+                }
+                write!(line, ": ")?;
             }
             context.field_format().format_fields(line.by_ref(), event)?;
             writeln!(line)

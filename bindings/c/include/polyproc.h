@@ -92,6 +92,9 @@
 #define PP_VERSION_MINOR 1
 #define PP_VERSION_PATCH 0
 
+/* A message, value or key that was handed out. Large ones are shared memory, which is given back by the free. */
+typedef struct pp_message_t pp_message_t;
+
 /**
  * The ABI that this header describes. Another number: functions or structures changed their meaning, and a program must be compiled anew. Functions may be added without a new number.
  */
@@ -794,11 +797,6 @@ typedef struct {
      */
     double number;
 } pp_datum_t;
-
-/**
- * A message, value or key that was handed out. Large ones are shared memory, which is given back by the free.
- */
-typedef Message pp_message_t;
 
 /**
  * One event.
@@ -1707,7 +1705,7 @@ void pp_pending_wait_free(pp_pending_wait_t *pending);
 int32_t pp_pipe(bool one_way, pp_connection_t **a, pp_connection_t **b, pp_error_t **error);
 
 /**
- * A connection over an open stream socket or an end of an OS pipe. The descriptor is the connection's from now on, with PP_OK only, and becomes close-on-exec.
+ * A connection over an open stream socket or an end of an OS pipe. It has a descriptor of its own; the one that was given stays the caller's, who closes it.
  *
  * Parameters: fd; framing: a PP_FRAMING_ number; limit: bytes of the longest message to be received, 0: none is refused; connection: gets it; error: may be NULL.
  * Returns: PP_OK; PP_INVALID_ARGUMENT: no such descriptor, or of another kind.
@@ -1795,7 +1793,7 @@ int32_t pp_connection_is_writable(const pp_connection_t *connection, bool *answe
  * Sends a message.
  *
  * Parameters: connection; datum; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1808,7 +1806,7 @@ int32_t pp_connection_send(const pp_connection_t *connection,
  * Sends raw bytes, and descriptors with them; over Unix sockets.
  *
  * Parameters: connection; data; len; fds: they stay the caller's; count: 253 at most; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1824,7 +1822,7 @@ int32_t pp_connection_send_with(const pp_connection_t *connection,
  * Receives a message.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1837,7 +1835,7 @@ int32_t pp_connection_recv(const pp_connection_t *connection,
  * Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
  *
  * Parameters: connection; buffer; size: its bytes; timeout: nanoseconds, negative for ever, 0 a try; len: gets the bytes of the message; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1852,7 +1850,7 @@ int32_t pp_connection_recv_into(const pp_connection_t *connection,
  * Receives a message and the descriptors in it.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; fds: gets up to `room` descriptors, close-on-exec, which the caller closes; those beyond are closed; room; count: gets how many came; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -1935,7 +1933,7 @@ int32_t pp_dict_destroy(const pp_dict_t *dict, pp_error_t **error);
  * The value of a key.
  *
  * Parameters: dict; key; message: gets it; version: gets its version, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -1945,7 +1943,7 @@ int32_t pp_dict_get(const pp_dict_t *dict, pp_datum_t key, pp_message_t **messag
  * Whether there is a key.
  *
  * Parameters: dict; key; found: gets it; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -1955,7 +1953,7 @@ int32_t pp_dict_contains(const pp_dict_t *dict, pp_datum_t key, bool *found, pp_
  * Sets the value of a key.
  *
  * Parameters: dict; key; value; version: gets its version, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -1965,7 +1963,7 @@ int32_t pp_dict_set(const pp_dict_t *dict, pp_datum_t key, pp_datum_t value, uin
  * The value of a key, which is set if there is none.
  *
  * Parameters: dict; key; value; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -1975,7 +1973,7 @@ int32_t pp_dict_set_default(const pp_dict_t *dict, pp_datum_t key, pp_datum_t va
  * Sets the value of a key if its version is the one expected.
  *
  * Parameters: dict; key; expected: NULL: there must be no such key; value; done: gets whether it was set; version: gets the new version if it was, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -1991,7 +1989,7 @@ int32_t pp_dict_compare_and_set(const pp_dict_t *dict,
  * Deletes a key if its version is the one expected.
  *
  * Parameters: dict; key; expected; done: gets whether it was deleted; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -2001,7 +1999,7 @@ int32_t pp_dict_compare_and_delete(const pp_dict_t *dict, pp_datum_t key, uint64
  * Deletes a key.
  *
  * Parameters: dict; key; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -2011,7 +2009,7 @@ int32_t pp_dict_delete(const pp_dict_t *dict, pp_datum_t key, pp_error_t **error
  * Takes the value of a key out.
  *
  * Parameters: dict; key; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -2041,7 +2039,7 @@ int32_t pp_dict_increment(const pp_dict_t *dict, pp_datum_t key, int64_t delta, 
  * Sets several keys, one after the other.
  *
  * Parameters: dict; keys; values: as many; count; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, the first so many are set.
  */
@@ -2051,7 +2049,7 @@ int32_t pp_dict_update(const pp_dict_t *dict, const pp_datum_t *keys, const pp_d
  * Sets all entries of another dict.
  *
  * Parameters: dict; other; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, the first so many are set.
  */
@@ -2613,7 +2611,7 @@ int32_t pp_fabric_current_abi(uint32_t abi, pp_fabric_t **fabric, pp_error_t **e
 int32_t pp_fabric_set_current(const pp_fabric_t *fabric, pp_error_t **error);
 
 /**
- * Attaches to a fabric by the descriptor of its memory, as a child does with one that it inherited. The descriptor is the library's from now on, whatever the status.
+ * Attaches to a fabric by the descriptor of its memory, as a child does with one that it inherited. The descriptor stays the caller's, who closes it.
  *
  * Parameters: abi: PP_ABI, which pp_fabric_attach passes; fd; fabric: gets it; error: may be NULL.
  * Returns: PP_OK; PP_NOT_A_FABRIC; PP_FOREIGN_VERSION; PP_FOREIGN_ABI; PP_CORRUPT; PP_TOO_MANY_MEMBERS.
@@ -3366,7 +3364,7 @@ void pp_pending_wait_free(pp_pending_wait_t *pending);
 int32_t pp_pipe(bool one_way, pp_connection_t **a, pp_connection_t **b, pp_error_t **error);
 
 /**
- * A connection over an open stream socket or an end of an OS pipe. The descriptor is the connection's from now on, with PP_OK only, and becomes close-on-exec.
+ * A connection over an open stream socket or an end of an OS pipe. It has a descriptor of its own; the one that was given stays the caller's, who closes it.
  *
  * Parameters: fd; framing: a PP_FRAMING_ number; limit: bytes of the longest message to be received, 0: none is refused; connection: gets it; error: may be NULL.
  * Returns: PP_OK; PP_INVALID_ARGUMENT: no such descriptor, or of another kind.
@@ -3454,7 +3452,7 @@ int32_t pp_connection_is_writable(const pp_connection_t *connection, bool *answe
  * Sends a message.
  *
  * Parameters: connection; datum; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3467,7 +3465,7 @@ int32_t pp_connection_send(const pp_connection_t *connection,
  * Sends raw bytes, and descriptors with them; over Unix sockets.
  *
  * Parameters: connection; data; len; fds: they stay the caller's; count: 253 at most; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3483,7 +3481,7 @@ int32_t pp_connection_send_with(const pp_connection_t *connection,
  * Receives a message.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3496,7 +3494,7 @@ int32_t pp_connection_recv(const pp_connection_t *connection,
  * Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
  *
  * Parameters: connection; buffer; size: its bytes; timeout: nanoseconds, negative for ever, 0 a try; len: gets the bytes of the message; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3511,7 +3509,7 @@ int32_t pp_connection_recv_into(const pp_connection_t *connection,
  * Receives a message and the descriptors in it.
  *
  * Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; fds: gets up to `room` descriptors, close-on-exec, which the caller closes; those beyond are closed; room; count: gets how many came; error: may be NULL.
- * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
  * Threads: any.
  * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
  */
@@ -3594,7 +3592,7 @@ int32_t pp_dict_destroy(const pp_dict_t *dict, pp_error_t **error);
  * The value of a key.
  *
  * Parameters: dict; key; message: gets it; version: gets its version, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3604,7 +3602,7 @@ int32_t pp_dict_get(const pp_dict_t *dict, pp_datum_t key, pp_message_t **messag
  * Whether there is a key.
  *
  * Parameters: dict; key; found: gets it; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3614,7 +3612,7 @@ int32_t pp_dict_contains(const pp_dict_t *dict, pp_datum_t key, bool *found, pp_
  * Sets the value of a key.
  *
  * Parameters: dict; key; value; version: gets its version, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3624,7 +3622,7 @@ int32_t pp_dict_set(const pp_dict_t *dict, pp_datum_t key, pp_datum_t value, uin
  * The value of a key, which is set if there is none.
  *
  * Parameters: dict; key; value; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3634,7 +3632,7 @@ int32_t pp_dict_set_default(const pp_dict_t *dict, pp_datum_t key, pp_datum_t va
  * Sets the value of a key if its version is the one expected.
  *
  * Parameters: dict; key; expected: NULL: there must be no such key; value; done: gets whether it was set; version: gets the new version if it was, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3650,7 +3648,7 @@ int32_t pp_dict_compare_and_set(const pp_dict_t *dict,
  * Deletes a key if its version is the one expected.
  *
  * Parameters: dict; key; expected; done: gets whether it was deleted; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3660,7 +3658,7 @@ int32_t pp_dict_compare_and_delete(const pp_dict_t *dict, pp_datum_t key, uint64
  * Deletes a key.
  *
  * Parameters: dict; key; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3670,7 +3668,7 @@ int32_t pp_dict_delete(const pp_dict_t *dict, pp_datum_t key, pp_error_t **error
  * Takes the value of a key out.
  *
  * Parameters: dict; key; message: gets it; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -3700,7 +3698,7 @@ int32_t pp_dict_increment(const pp_dict_t *dict, pp_datum_t key, int64_t delta, 
  * Sets several keys, one after the other.
  *
  * Parameters: dict; keys; values: as many; count; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, the first so many are set.
  */
@@ -3710,7 +3708,7 @@ int32_t pp_dict_update(const pp_dict_t *dict, const pp_datum_t *keys, const pp_d
  * Sets all entries of another dict.
  *
  * Parameters: dict; other; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, the first so many are set.
  */
@@ -4272,7 +4270,7 @@ int32_t pp_fabric_current_abi(uint32_t abi, pp_fabric_t **fabric, pp_error_t **e
 int32_t pp_fabric_set_current(const pp_fabric_t *fabric, pp_error_t **error);
 
 /**
- * Attaches to a fabric by the descriptor of its memory, as a child does with one that it inherited. The descriptor is the library's from now on, whatever the status.
+ * Attaches to a fabric by the descriptor of its memory, as a child does with one that it inherited. The descriptor stays the caller's, who closes it.
  *
  * Parameters: abi: PP_ABI, which pp_fabric_attach passes; fd; fabric: gets it; error: may be NULL.
  * Returns: PP_OK; PP_NOT_A_FABRIC; PP_FOREIGN_VERSION; PP_FOREIGN_ABI; PP_CORRUPT; PP_TOO_MANY_MEMBERS.
@@ -6359,7 +6357,7 @@ int32_t pp_set_destroy(const pp_set_t *set, pp_error_t **error);
  * Adds an element.
  *
  * Parameters: set; element; added: gets whether it is new, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -6369,7 +6367,7 @@ int32_t pp_set_add(const pp_set_t *set, pp_datum_t element, bool *added, pp_erro
  * Takes an element out, if it is there.
  *
  * Parameters: set; element; was_there: gets whether it was, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -6379,7 +6377,7 @@ int32_t pp_set_discard(const pp_set_t *set, pp_datum_t element, bool *was_there,
  * Whether an element is there.
  *
  * Parameters: set; element; found: gets it; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -6389,7 +6387,7 @@ int32_t pp_set_contains(const pp_set_t *set, pp_datum_t element, bool *found, pp
  * Takes an element out.
  *
  * Parameters: set; element; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -8734,7 +8732,7 @@ int32_t pp_set_destroy(const pp_set_t *set, pp_error_t **error);
  * Adds an element.
  *
  * Parameters: set; element; added: gets whether it is new, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -8744,7 +8742,7 @@ int32_t pp_set_add(const pp_set_t *set, pp_datum_t element, bool *added, pp_erro
  * Takes an element out, if it is there.
  *
  * Parameters: set; element; was_there: gets whether it was, may be NULL; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -8754,7 +8752,7 @@ int32_t pp_set_discard(const pp_set_t *set, pp_datum_t element, bool *was_there,
  * Whether an element is there.
  *
  * Parameters: set; element; found: gets it; error: may be NULL.
- * Returns: PP_OK; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */
@@ -8764,7 +8762,7 @@ int32_t pp_set_contains(const pp_set_t *set, pp_datum_t element, bool *found, pp
  * Takes an element out.
  *
  * Parameters: set; element; error: may be NULL.
- * Returns: PP_OK; PP_NOT_FOUND; PP_ENCODE; PP_GONE.
+ * Returns: PP_OK; PP_NOT_FOUND; PP_INVALID_ARGUMENT; PP_GONE.
  * Threads: any.
  * Death: killed here, it has happened or has not.
  */

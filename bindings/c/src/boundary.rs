@@ -3,11 +3,12 @@
 //! C promises by the header: a pointer that is not NULL leads to what its type says, a handle lives until its free, lengths are right, and nobody uses a thing that is not `const` at the
 //! same time. That word is taken here; NULL, text that is not UTF-8 and panics are answered with a status. [`Call`] exists only inside [`guard`] and [`free`], so nothing else
 //! can reach a pointer of C's.
+#![allow(clippy::unused_self)] // `self` is the proof that the guard is there
 
 use std::any::Any;
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::marker::PhantomData;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -76,15 +77,6 @@ impl Call {
     pub(crate) fn unique<T>(&self, name: &str, pointer: *mut T) -> Result<&mut T, Fault> {
         // SAFETY: by the header, NULL or what its type says, alive during the call, and used by one thread at a time.
         unsafe { pointer.as_mut() }.ok_or_else(|| Fault::null(name))
-    }
-
-    /// A handle that the call takes for itself: freed with its end, whatever that is.
-    pub(crate) fn take<T>(&self, name: &str, pointer: *mut T) -> Result<T, Fault> {
-        if pointer.is_null() {
-            return Err(Fault::null(name));
-        }
-        // SAFETY: by the header, a handle that this library gave out as a box, and that the caller gives back with this call.
-        Ok(*unsafe { Box::from_raw(pointer) })
     }
 
     /// A variable for an answer. It is written only by [`Out::set`].
@@ -189,11 +181,9 @@ impl Call {
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
-    /// A descriptor that the caller gives to the call.
-    pub(crate) fn take_fd(&self, name: &str, fd: i32) -> Result<OwnedFd, Fault> {
-        self.borrow_fd(name, fd)?;
-        // SAFETY: as above, and the caller's own until now.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    /// A second descriptor of one of the caller's, to be kept.
+    pub(crate) fn own_fd(&self, name: &str, fd: i32) -> Result<OwnedFd, Fault> {
+        self.borrow_fd(name, fd)?.try_clone_to_owned().map_err(|error| Fault::argument(format!("{name} {fd}: {error}")))
     }
 
     /// Options: a structure that begins with its size, as the caller was compiled with; NULL for the default. What an older caller does not have is 0.
@@ -280,7 +270,7 @@ mod tests {
     #[test]
     fn null_and_bad_text_name_the_parameter() {
         let mut error = std::ptr::null_mut();
-        let mut seen = |status: i32, error: *mut pp_error_t, word: &str| {
+        let seen = |status: i32, error: *mut pp_error_t, word: &str| {
             assert_eq!(status, PP_INVALID_ARGUMENT);
             assert!(message(error).contains(word), "{}", message(error));
             // SAFETY: the error was just made.

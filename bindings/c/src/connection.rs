@@ -44,7 +44,7 @@ pub unsafe extern "C" fn pp_pipe(one_way: bool, a: *mut *mut pp_connection_t, b:
     })
 }
 
-/// A connection over an open stream socket or an end of an OS pipe. The descriptor is the connection's from now on, with PP_OK only, and becomes close-on-exec.
+/// A connection over an open stream socket or an end of an OS pipe. It has a descriptor of its own; the one that was given stays the caller's, who closes it.
 ///
 /// Parameters: fd; framing: a PP_FRAMING_ number; limit: bytes of the longest message to be received, 0: none is refused; connection: gets it; error: may be NULL.
 /// Returns: PP_OK; PP_INVALID_ARGUMENT: no such descriptor, or of another kind.
@@ -55,13 +55,10 @@ pub unsafe extern "C" fn pp_connection_from_fd(fd: i32, framing: i32, limit: u64
     guard(error, |call| {
         let out = call.out("connection", connection)?;
         let framing = framing_of(framing)?;
-        // A second descriptor, so that the caller keeps its own unless all goes well.
-        let own = call.borrow_fd("fd", fd)?.try_clone_to_owned().map_err(|error| Fault::argument(format!("fd {fd}: {error}")))?;
-        let mut made = Connection::from_fd(own)?.framed(framing);
+        let mut made = Connection::from_fd(call.own_fd("fd", fd)?)?.framed(framing);
         if limit > 0 {
             made = made.limited(limit);
         }
-        drop(call.take_fd("fd", fd)?);
         out.give(pp_connection_t(made));
         Ok(())
     })
@@ -170,7 +167,7 @@ pub unsafe extern "C" fn pp_connection_is_writable(connection: *const pp_connect
 /// Sends a message.
 ///
 /// Parameters: connection; datum; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
-/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
 /// Threads: any.
 /// Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
 #[unsafe(no_mangle)]
@@ -185,7 +182,7 @@ pub unsafe extern "C" fn pp_connection_send(connection: *const pp_connection_t, 
 /// Sends raw bytes, and descriptors with them; over Unix sockets.
 ///
 /// Parameters: connection; data; len; fds: they stay the caller's; count: 253 at most; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
-/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_UNSUPPORTED: this side only receives, or cannot carry descriptors.
+/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: nothing was sent; PP_CLOSED: nobody receives any more, or an earlier message was cut; PP_INVALID_ARGUMENT: this side only receives; PP_UNSUPPORTED: it cannot carry descriptors.
 /// Threads: any.
 /// Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
 #[unsafe(no_mangle)]
@@ -209,7 +206,7 @@ pub unsafe extern "C" fn pp_connection_send_with(
 /// Receives a message.
 ///
 /// Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
-/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
 /// Threads: any.
 /// Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
 #[unsafe(no_mangle)]
@@ -230,7 +227,7 @@ pub unsafe extern "C" fn pp_connection_recv(
 /// Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
 ///
 /// Parameters: connection; buffer; size: its bytes; timeout: nanoseconds, negative for ever, 0 a try; len: gets the bytes of the message; error: may be NULL.
-/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
 /// Threads: any.
 /// Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
 #[unsafe(no_mangle)]
@@ -258,7 +255,7 @@ pub unsafe extern "C" fn pp_connection_recv_into(
 /// Receives a message and the descriptors in it.
 ///
 /// Parameters: connection; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; fds: gets up to `room` descriptors, close-on-exec, which the caller closes; those beyond are closed; room; count: gets how many came; error: may be NULL.
-/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_UNSUPPORTED: this side only sends.
+/// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED: the next call goes on in the same message; PP_CLOSED: the other side is at its end; PP_CORRUPT: a message was cut in the middle; PP_TOO_LARGE: longer than the limit, and still to be received; PP_INVALID_ARGUMENT: this side only sends.
 /// Threads: any.
 /// Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
 #[unsafe(no_mangle)]

@@ -106,7 +106,7 @@ pub unsafe extern "C" fn pp_dict_destroy(dict: *const pp_dict_t, error: *mut *mu
 /// The value of a key.
 ///
 /// Parameters: dict; key; message: gets it; version: gets its version, may be NULL; error: may be NULL.
-/// Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+/// Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn pp_dict_get(
 /// Whether there is a key.
 ///
 /// Parameters: dict; key; found: gets it; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn pp_dict_contains(dict: *const pp_dict_t, key: pp_datum_
 /// Sets the value of a key.
 ///
 /// Parameters: dict; key; value; version: gets its version, may be NULL; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn pp_dict_set(dict: *const pp_dict_t, key: pp_datum_t, va
 /// The value of a key, which is set if there is none.
 ///
 /// Parameters: dict; key; value; message: gets it; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn pp_dict_set_default(
 /// Sets the value of a key if its version is the one expected.
 ///
 /// Parameters: dict; key; expected: NULL: there must be no such key; value; done: gets whether it was set; version: gets the new version if it was, may be NULL; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -215,7 +215,7 @@ pub unsafe extern "C" fn pp_dict_compare_and_set(
 /// Deletes a key if its version is the one expected.
 ///
 /// Parameters: dict; key; expected; done: gets whether it was deleted; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn pp_dict_compare_and_delete(
 /// Deletes a key.
 ///
 /// Parameters: dict; key; error: may be NULL.
-/// Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+/// Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -247,7 +247,7 @@ pub unsafe extern "C" fn pp_dict_delete(dict: *const pp_dict_t, key: pp_datum_t,
 /// Takes the value of a key out.
 ///
 /// Parameters: dict; key; message: gets it; error: may be NULL.
-/// Returns: PP_OK; PP_NOT_FOUND: no such key; PP_ENCODE: a map cannot be a key; PP_GONE.
+/// Returns: PP_OK; PP_NOT_FOUND: no such key; PP_INVALID_ARGUMENT: a map cannot be a key; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn pp_dict_increment(dict: *const pp_dict_t, key: pp_datum
 /// Sets several keys, one after the other.
 ///
 /// Parameters: dict; keys; values: as many; count; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
 /// Threads: any.
 /// Death: killed here, the first so many are set.
 #[unsafe(no_mangle)]
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn pp_dict_update(
 /// Sets all entries of another dict.
 ///
 /// Parameters: dict; other; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
 /// Threads: any.
 /// Death: killed here, the first so many are set.
 #[unsafe(no_mangle)]

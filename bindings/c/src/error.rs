@@ -31,6 +31,7 @@ struct Remote {
     task: Option<CString>,
     message: Option<CString>,
     backtrace: Option<CString>,
+    stderr: Option<CString>,
     call: i64,
     attempt: u32,
     pid: u32,
@@ -46,7 +47,7 @@ pub(crate) enum Fault {
     Runtime(polyproc::Error),
     Own(i32, String),
     /// With a message that would be lost otherwise.
-    Letter(i32, String, Message),
+    Letter(i32, String, Box<Message>),
 }
 
 impl Fault {
@@ -73,7 +74,7 @@ impl Fault {
 
     #[cold]
     pub(crate) fn with_message(number: i32, sentence: String, message: Message) -> Fault {
-        Fault::Letter(number, sentence, message)
+        Fault::Letter(number, sentence, Box::new(message))
     }
 
     pub(crate) fn number(&self) -> i32 {
@@ -96,7 +97,7 @@ impl Fault {
         };
         match self {
             Fault::Own(_, sentence) => plain(&sentence),
-            Fault::Letter(_, sentence, letter) => pp_error_t { letter: Some(letter), ..plain(&sentence) },
+            Fault::Letter(_, sentence, letter) => pp_error_t { letter: Some(*letter), ..plain(&sentence) },
             Fault::Ipc(error) => {
                 let mut made = plain(&error.to_string());
                 made.os = error.os_error().unwrap_or(0);
@@ -110,6 +111,7 @@ impl Fault {
                     task: text(error.task()),
                     message: text(error.message()),
                     backtrace: text(error.backtrace()),
+                    stderr: text(error.stderr()),
                     call: error.call_number().map_or(-1, |number| number as i64),
                     attempt: error.attempt().unwrap_or(0),
                     pid: error.pid().unwrap_or(0),
@@ -234,6 +236,17 @@ pub unsafe extern "C" fn pp_error_remote_message(error: *const pp_error_t) -> *c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_error_remote_backtrace(error: *const pp_error_t) -> *const c_char {
     remote(error, std::ptr::null(), |remote| pointer(remote.backtrace.as_ref()))
+}
+
+/// The last that the process that died wrote to its standard error, if its pool or process keeps that.
+///
+/// Parameters: error: may be NULL.
+/// Returns: text that lives as long as the error; NULL: none is known.
+/// Threads: any.
+/// Death: nothing is shared.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_error_stderr(error: *const pp_error_t) -> *const c_char {
+    remote(error, std::ptr::null(), |remote| pointer(remote.stderr.as_ref()))
 }
 
 /// Which call it was of those submitted together: the index in a map, 0 for a single call.

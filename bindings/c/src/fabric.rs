@@ -142,7 +142,7 @@ pub unsafe extern "C" fn pp_fabric_set_current(fabric: *const pp_fabric_t, error
     })
 }
 
-/// Attaches to a fabric by the descriptor of its memory, as a child does with one that it inherited. The descriptor is the library's from now on, whatever the status.
+/// Attaches to a fabric by the descriptor of its memory, as a child does with one that it inherited. The descriptor stays the caller's, who closes it.
 ///
 /// Parameters: abi: PP_ABI, which pp_fabric_attach passes; fd; fabric: gets it; error: may be NULL.
 /// Returns: PP_OK; PP_NOT_A_FABRIC; PP_FOREIGN_VERSION; PP_FOREIGN_ABI; PP_CORRUPT; PP_TOO_MANY_MEMBERS.
@@ -151,8 +151,8 @@ pub unsafe extern "C" fn pp_fabric_set_current(fabric: *const pp_fabric_t, error
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_fabric_attach_abi(abi: u32, fd: i32, fabric: *mut *mut pp_fabric_t, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {
-        let fd = call.take_fd("fd", fd)?;
         check_abi(abi)?;
+        let fd = call.own_fd("fd", fd)?;
         let out = call.out("fabric", fabric)?;
         out.give(pp_fabric_t::of(Fabric::attach(fd)?));
         Ok(())

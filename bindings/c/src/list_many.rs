@@ -37,7 +37,7 @@ impl From<pp_slice_t> for Slice {
 /// Compares two items for pp_list_sort: negative, 0 or positive, as for qsort, and always the same for the same items. It must return.
 pub type pp_compare_t = Option<extern "C" fn(a: *const pp_message_t, b: *const pp_message_t, context: *mut c_void) -> i32>;
 
-fn read_all<'a>(call: &'a Call, items: *const pp_datum_t, count: usize) -> Result<Vec<Datum<'a>>, Fault> {
+fn read_all(call: &Call, items: *const pp_datum_t, count: usize) -> Result<Vec<Datum<'_>>, Fault> {
     call.slice("items", items, count)?.iter().map(|item| item.read(call, "items")).collect()
 }
 

@@ -94,7 +94,7 @@ pub unsafe extern "C" fn pp_set_destroy(set: *const pp_set_t, error: *mut *mut p
 /// Adds an element.
 ///
 /// Parameters: set; element; added: gets whether it is new, may be NULL; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn pp_set_add(set: *const pp_set_t, element: pp_datum_t, a
 /// Takes an element out, if it is there.
 ///
 /// Parameters: set; element; was_there: gets whether it was, may be NULL; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT: a map cannot be a key; PP_OUT_OF_MEMORY: nothing was changed; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn pp_set_discard(set: *const pp_set_t, element: pp_datum_
 /// Whether an element is there.
 ///
 /// Parameters: set; element; found: gets it; error: may be NULL.
-/// Returns: PP_OK; PP_ENCODE; PP_GONE.
+/// Returns: PP_OK; PP_INVALID_ARGUMENT; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn pp_set_contains(set: *const pp_set_t, element: pp_datum
 /// Takes an element out.
 ///
 /// Parameters: set; element; error: may be NULL.
-/// Returns: PP_OK; PP_NOT_FOUND; PP_ENCODE; PP_GONE.
+/// Returns: PP_OK; PP_NOT_FOUND; PP_INVALID_ARGUMENT; PP_GONE.
 /// Threads: any.
 /// Death: killed here, it has happened or has not.
 #[unsafe(no_mangle)]

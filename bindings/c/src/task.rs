@@ -8,7 +8,7 @@ use std::time::Instant;
 use polyproc::{CurrentCall, Encoded, Failure, OfferedCall};
 
 use crate::abi::{PP_CODEC_RAW, PP_CODEC_VALUE, PP_PANICKED};
-use crate::boundary::{Call, answer, guard};
+use crate::boundary::{Call, answer, free, guard};
 use crate::datum::pp_datum_t;
 use crate::error::{Fault, c_text, pp_error_t};
 use crate::fabric::check_abi;
@@ -130,10 +130,11 @@ pub unsafe extern "C" fn pp_call_fail(call: *const pp_call_t, message: *const c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_fail_with(call: *const pp_call_t, error: *mut pp_error_t) -> i32 {
     let status = guard(std::ptr::null_mut(), |border| {
-        let message = if error.is_null() { "no reason was given".to_owned() } else { border.take("error", error)?.sentence() };
+        let message = border.maybe(error).map_or_else(|| "no reason was given".to_owned(), pp_error_t::sentence);
         border.shared("call", call)?.fail(Failure::failed(message));
         Ok(())
     });
+    free(error);
     if status == 0 { PP_PANICKED } else { status }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Two keys are the same if their codecs and their *canonical bytes* are. Of MessagePack the canonical bytes are its shortest form, after Python's rules:
 //! `True` is 1, `False` is 0, a float that is a whole number from -2^63 up to below 2^64 is that integer (so -0.0 is 0 and `1 == 1.0`), a 32-bit float is the same 64-bit float. All NaN are one
-//! key (in Python, the same NaN *object* finds itself; elsewhere nothing but this is possible). Text is never equal to bytes. Arrays (tuples) go by their elements. Maps cannot be keys. Extension types go by type
-//! and bytes. Keys of any other codec, raw bytes among them, are taken as they are.
+//! key (in Python, the same NaN *object* finds itself; elsewhere nothing but this is possible). Text is never equal to bytes. Arrays and tuples go by their elements, so a tuple is
+//! the same key in every language; frozen sets go by theirs, in the order of their canonical bytes. Maps and sets cannot be keys. Other extension types go by type and bytes. Keys of any other codec, raw bytes among them, are taken as they are.
 //!
 //! **Hash** (64 bits; `s0`, `s1`: the fabric's id as two little-endian words, so that nobody can prepare keys that collide): with `fold(a, b)` the low half of the 128-bit product `a * b` exclusive-or its
 //! high half, and the key's bytes padded with zeros to pairs of words `(a, b)`, one pair at least: `h = s0 ^ (length << 8 | codec)`, then for each pair `h = fold(h ^ a, s1 ^ b)`, then `h = fold(h, 0x9E3779B97F4A7C15)`.
@@ -120,6 +120,11 @@ fn refused(why: String) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("this cannot be a key: {why}"))
 }
 
+#[cold]
+fn too_deep() -> Error {
+    refused(format!("it has arrays within arrays more than {DEPTH} deep"))
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -164,10 +169,10 @@ impl<'a> Reader<'a> {
                 let len = self.number(2 << (first - 0xDC))?;
                 self.rewrite_array(out, len, depth)?;
             }
-            0xD4..=0xD8 => self.rewrite_extension(out, 1 << (first - 0xD4))?,
+            0xD4..=0xD8 => self.rewrite_extension(out, 1 << (first - 0xD4), depth)?,
             0xC7..=0xC9 => {
                 let len = self.number(1 << (first - 0xC7))?;
-                self.rewrite_extension(out, len)?;
+                self.rewrite_extension(out, len, depth)?;
             }
             0x80..=0x8F | 0xDE | 0xDF => return Err(refused("it is, or holds, a map (in Rust: a struct or a map; a tuple would do)".into())),
             0xC1 => return Err(refused("its bytes are not MessagePack".into())),
@@ -184,23 +189,65 @@ impl<'a> Reader<'a> {
 
     fn rewrite_array(&mut self, out: &mut Vec<u8>, len: u64, depth: usize) -> Result<()> {
         if depth == DEPTH {
-            return Err(refused(format!("it has arrays within arrays more than {DEPTH} deep")));
+            return Err(too_deep());
         }
         put_head(out, ARRAY, len);
         (0..len).try_for_each(|_| self.rewrite(out, depth + 1))
     }
 
-    fn rewrite_extension(&mut self, out: &mut Vec<u8>, len: u64) -> Result<()> {
-        let kind = self.take(1)?[0];
-        let bytes = self.take(len as usize)?;
-        match len {
-            1 | 2 | 4 | 8 | 16 => out.push(0xD4 + len.ilog2() as u8),
-            _ => put_head(out, EXTENSION, len),
+    /// What `rewrite` makes of all that is left.
+    fn whole(mut self, rewrite: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        rewrite(&mut self)?;
+        if self.rest.is_empty() { Ok(()) } else { Err(refused("its bytes are not MessagePack".into())) }
+    }
+
+    /// Takes the array of a frozen set's elements: each once, in the order of their canonical bytes.
+    fn rewrite_set(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+        let first = self.take(1)?[0];
+        let len = match first {
+            0x90..=0x9F => u64::from(first & 15),
+            0xDC | 0xDD => self.number(2 << (first - 0xDC))?,
+            _ => return Err(refused("its bytes are not MessagePack".into())),
+        };
+        let mut elements = Vec::new();
+        for _ in 0..len {
+            let mut element = Vec::new();
+            self.rewrite(&mut element, depth)?;
+            elements.push(element);
         }
-        out.push(kind);
-        out.extend_from_slice(bytes);
+        elements.sort_unstable();
+        elements.dedup();
+        let mut body = Vec::new();
+        put_head(&mut body, ARRAY, elements.len() as u64);
+        for element in elements {
+            body.extend_from_slice(&element);
+        }
+        put_extension(out, codec::FROZEN_SET as u8, &body);
         Ok(())
     }
+
+    fn rewrite_extension(&mut self, out: &mut Vec<u8>, len: u64, depth: usize) -> Result<()> {
+        let kind = self.take(1)?[0];
+        let bytes = self.take(len as usize)?;
+        match kind as i8 {
+            codec::TUPLE | codec::FROZEN_SET if depth == DEPTH => return Err(too_deep()),
+            codec::TUPLE => return Reader { rest: bytes }.whole(|reader| reader.rewrite(out, depth + 1)),
+            codec::FROZEN_SET => return Reader { rest: bytes }.whole(|reader| reader.rewrite_set(out, depth + 1)),
+            codec::SET => return Err(refused("it is, or holds, a set, which can change (a frozen set would do)".into())),
+            _ => {}
+        }
+        put_extension(out, kind, bytes);
+        Ok(())
+    }
+}
+
+fn put_extension(out: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+    match bytes.len() {
+        len @ (1 | 2 | 4 | 8 | 16) => out.push(0xD4 + len.ilog2() as u8),
+        len => put_head(out, EXTENSION, len as u64),
+    }
+    out.push(kind);
+    out.extend_from_slice(bytes);
 }
 
 /// First bytes of a head: with the length in it (and the lengths that go there), and followed by one, two or four bytes of length.
@@ -286,6 +333,21 @@ mod tests {
 
     fn of<T: Serialize>(value: T) -> Vec<u8> {
         canonical(&codec::to_vec(&value).unwrap()).unwrap().into_owned()
+    }
+
+    #[test]
+    fn tuples_are_arrays_and_frozen_sets_have_no_order() {
+        let key = |bytes: &[u8]| canonical(bytes).unwrap().into_owned();
+        assert_eq!(key(&[0xC7, 3, 1, 0x92, 1, 2]), of((1, 2)));
+        assert_eq!(key(&[0x91, 0xD5, 1, 0x91, 0xC3]), of(((1,),)));
+        assert_eq!(key(&[0xC7, 3, 3, 0x92, 1, 2]), key(&[0xC7, 4, 3, 0x93, 2, 0xC3, 1]));
+        assert_ne!(key(&[0xC7, 3, 3, 0x92, 1, 2]), of((1, 2)));
+        for (bytes, why) in [(&[0xC7, 3, 2, 0x92, 1, 2][..], "a set"), (&[0xC7, 3, 1, 0x91, 1, 2], "not MessagePack"), (&[0xD4, 3, 5], "not MessagePack")] {
+            let error = canonical(bytes).unwrap_err();
+            assert!(error.kind() == ErrorKind::InvalidArgument && error.to_string().contains(why), "{error}");
+        }
+        let deep = (0..70).fold(vec![0x90], |inner, _| [&[0xC8, 0, inner.len() as u8, 1][..], &inner].concat()[..].to_vec());
+        assert!(canonical(&deep).is_err());
     }
 
     #[test]

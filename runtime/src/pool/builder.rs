@@ -13,6 +13,7 @@ use super::journal::Keep;
 use super::limits::MemoryLimit;
 use super::options::Options;
 use super::setup::Setup;
+use super::stderr::Stderr;
 use super::table::Shared;
 use super::{Pool, cpus, hooks, supervisor};
 use crate::encoded::Encoded;
@@ -65,6 +66,7 @@ pub struct PoolBuilder {
     events: Keep,
     method: StartMethod,
     name: Option<String>,
+    pub(super) stderr: Stderr,
 }
 
 /// On which processors workers run.
@@ -109,6 +111,8 @@ pub(super) struct Settings {
     pub(super) events: Keep,
     /// How they are started.
     pub(super) method: StartMethod,
+    /// Where their standard error leads.
+    pub(super) stderr: Stderr,
 }
 
 impl PoolBuilder {
@@ -154,8 +158,14 @@ impl PoolBuilder {
         self
     }
 
-    /// How many submissions may be unfinished: where there are as many, [`Pool::submit`] and its like wait for one to be over, and [`Pool::try_submit`] says `Full`. A map or an `imap` counts as
-    /// one, and does not wait. In callbacks nothing waits. Without it: 65,536.
+    /// How many submissions may be unfinished: where there are as many, [`Pool::submit`] and its like wait for one to be over, and [`Pool::try_submit`] says `Full`. In callbacks nothing waits. Without it:
+    /// 65,536.
+    ///
+    /// A map counts as one, however many items it has, and does not wait. The bound is there for programs that submit in a loop and would never notice that the pool cannot keep up. A map is
+    /// noticed: its items are given in one piece, `map` waits for them anyway, and `map_async` is to return before they are done, which it could not if it had to wait for them in
+    /// between. So the arguments of a map are all in the fabric at once, and if they do not fit, it fails with `OutOfMemory`; what was submitted of it by then is run, and
+    /// its results are dropped. For more items, or larger ones, than should be there at once, there is [`Pool::imap`], which counts as one, too, and reads on only as results are taken: its bound is
+    /// [`Options::window`].
     pub fn max_pending(mut self, submissions: usize) -> PoolBuilder {
         self.max_pending = Some(submissions);
         self
@@ -349,6 +359,7 @@ impl PoolBuilder {
         if self.most_calls == Some(0) {
             return Err(Error::argument("a worker needs at least one call before it leaves"));
         }
+        self.stderr.check()?;
         if let Some(fault) = self.memory.fault() {
             return Err(Error::argument(fault));
         }
@@ -387,6 +398,7 @@ impl PoolBuilder {
             environment,
             options: self.options,
             method: self.method,
+            stderr: self.stderr,
             events: self.events.clone(),
             max_pending: self.max_pending.unwrap_or(MAX_PENDING),
         })

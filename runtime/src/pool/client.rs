@@ -70,7 +70,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// `NotFound` if no pool of this name lives; [`ErrorKind::PoolClosed`] if it takes no more work; an error of the fabric; `InvalidArgument` if the pool's process cannot be watched from here, as in
+    /// `NotFound` if no pool of this name lives; [`ErrorKind::PoolClosed`] if it takes no more work; an error of the fabric, as `OutOfMemory` at once; `InvalidArgument` if the pool's process cannot be watched from here, as in
     /// another pid namespace.
     pub fn connect(fabric: &Fabric, name: &str) -> Result<PoolClient> {
         PoolClient::new(fabric, name)

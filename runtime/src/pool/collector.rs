@@ -149,14 +149,22 @@ impl Collector<'_> {
         Some(batch.finish().body)
     }
 
-    /// A call failed: it is run again if it may be, as `batch` says, and settled with `error` otherwise.
+    /// A call failed, which may be told twice: by its record, and by the death of its worker before the next *begin*. It is run again if it may be, as `batch` says, and settled with `error` otherwise.
     fn fail(&mut self, id: u64, call: CallId, error: Error, by_error: bool, batch: Option<Letter>) {
         let Some(job) = self.job(id) else { return };
+        let mut told = false;
+        job.retried(&mut |retried| told = retried.has(call));
+        if told {
+            return;
+        }
         // If its result was there before, that counts.
         if !job.is_open(call.number) {
             return self.settle(id, call.number, Err(error));
         }
         let wait = job.options().retry.after(call.attempt, by_error).filter(|_| !job.is_cancelled());
+        if wait.is_some() && batch.is_some() {
+            job.retried(&mut |retried| retried.add(call));
+        }
         match (wait, batch) {
             (Some(wait), Some(batch)) if wait.is_zero() => self.submit_again(id, batch),
             (Some(wait), Some(batch)) => {
@@ -246,7 +254,7 @@ impl Collector<'_> {
         if let Some(running) = progress.checked_sub(1).filter(|_| !has_left) {
             let call = CallId { number: batch.first + u64::from(running), attempt: batch.terms.attempt };
             let (why, memory) = (worker.page.verdict(batch.job, call.number), worker.facts.over.load(Ordering::Relaxed));
-            let lost = Lost { death, why, memory, attempt: call.attempt };
+            let lost = Lost { death, why, memory, attempt: call.attempt, stderr: worker.child.stderr() };
             let alone = batch.single(running, batch.terms.again());
             // If its result was put before the death, it is there already, and this changes nothing.
             if let Some(reply) = &batch.terms.reply {

@@ -101,6 +101,11 @@ impl Page {
         self.0.lend()
     }
 
+    /// With its pool: the last handle is not enough, if its process has forked meanwhile.
+    pub(crate) fn destroy(&self) {
+        let _ = self.0.destroy();
+    }
+
     /// What the worker is in, or was in last; `None` before its first call, and between batches.
     pub(crate) fn look(&self) -> Result<Option<Seen>> {
         for _ in 0..PATIENCE {

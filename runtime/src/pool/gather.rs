@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::options::Options;
-use super::table::{Job, Outcome, Payload, Settled};
+use super::table::{Job, Outcome, Payload, Retried, Settled};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) type Callback = Box<dyn FnOnce(&[Outcome]) + Send>;
@@ -31,6 +31,7 @@ struct State {
     open: usize,
     /// Calls that have an outcome and that a worker will still meet.
     unanswered: HashSet<u64>,
+    retried: Retried,
     growing: bool,
     waiting: usize,
     callbacks: Vec<Callback>,
@@ -49,7 +50,8 @@ impl Gather {
     /// A job of `count` calls; if it grows, more of them come until [`Gather::grown`].
     pub(super) fn new(options: Options, count: usize, growing: bool) -> Gather {
         let slots = std::iter::repeat_with(|| None).take(count).collect();
-        let state = State { slots, open: count, unanswered: HashSet::new(), growing, waiting: 0, callbacks: Vec::new(), wakers: Vec::new(), cancel: None };
+        let (unanswered, retried) = (HashSet::new(), Retried::default());
+        let state = State { slots, open: count, unanswered, retried, growing, waiting: 0, callbacks: Vec::new(), wakers: Vec::new(), cancel: None };
         Gather { options, state: Mutex::new(state), changed: Condvar::new(), done: OnceLock::new() }
     }
 
@@ -206,6 +208,10 @@ impl Job for Gather {
 
     fn is_open(&self, index: u64) -> bool {
         usize::try_from(index).is_ok_and(|index| self.lock().slots.get(index).is_some_and(Option::is_none))
+    }
+
+    fn retried(&self, look: &mut dyn FnMut(&mut Retried)) {
+        look(&mut self.lock().retried);
     }
 
     fn fail(&self, error: &Error) -> bool {

@@ -224,11 +224,53 @@ impl Shared {
 impl Lost {
     /// What the death of its worker means for a call, and whether the pool did it.
     pub(super) fn error(&self, batch: &Batch<'_>, call: CallId) -> (Error, bool) {
-        match (self.why, self.memory) {
+        let (error, by_error) = match (self.why, self.memory) {
             (None, 0) => (Error::died(self.death, batch.name, call), false),
             (None, limit) => (Error::memory_limit(self.death, limit, batch.name, call), false),
             (Some(Why::Cancelled), _) => (Error::cancelled(self.death, batch.name, call), true),
             (Some(Why::OverLimit), _) => (Error::time_limit(self.death, batch.name, call, Duration::from_nanos(batch.terms.hard)), true),
+        };
+        (error.saying(self.stderr.clone()), by_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polyproc_ipc::Queue;
+
+    use super::*;
+    use crate::pool::Pool;
+    use crate::task;
+
+    #[task]
+    fn waits(open: Queue<u64>) -> u64 {
+        open.get().unwrap()
+    }
+
+    /// Waits for what will come, or the test is ended from outside.
+    fn until(condition: impl Fn() -> bool) {
+        while !condition() {
+            std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    #[test]
+    fn a_client_wakes_a_pool_that_dozes() {
+        let fabric = Fabric::builder().cap(32 << 20).private().unwrap();
+        let open = Queue::new(&fabric, 0).unwrap();
+        let idle = Duration::from_millis(20);
+        let pool = Pool::builder().fabric(&fabric).name("dozes").workers_between(1, 3).idle_timeout(idle).build().unwrap();
+        let client = Pool::connect(&fabric, "dozes").unwrap();
+        let doze = &pool.shared.named().unwrap().doze;
+        for round in 0..3 {
+            // Back to one worker, all idle, and nobody looks until somebody rings.
+            until(|| pool.shared.present() == (1, 0) && pool.shared.under_way() == 0 && doze.load(0).unwrap() == 1);
+            let calls: Vec<_> = (0..3).map(|_| client.submit(waits, (open.clone(),)).unwrap()).collect();
+            // Each call needs a worker of its own.
+            until(|| pool.progress().workers.iter().filter(|worker| worker.busy_with.is_some()).count() == 3);
+            open.put_many(&[round; 3]).unwrap();
+            assert!(calls.into_iter().all(|call| call.get().unwrap() == round));
+        }
+        drop(client);
     }
 }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::gather::value;
 use super::handle::own_callback;
 use super::options::Options;
-use super::table::{self, Job, Outcome, Room, Settled, Shared, is_collector};
+use super::table::{self, Job, Outcome, Retried, Room, Settled, Shared, is_collector};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::BatchBuilder;
 
@@ -67,6 +67,7 @@ struct State {
     /// Outcomes in the order of their arrival, if that is the order asked for.
     ready: VecDeque<Outcome>,
     left: usize,
+    retried: Retried,
     /// Calls that were ever added.
     submitted: u64,
     growing: bool,
@@ -87,7 +88,8 @@ impl<A: Serialize, I: Iterator<Item = A>, R: DeserializeOwned> Imap<I, R> {
         let chunk = options.chunk.or(shared.settings.chunk).unwrap_or(1);
         let window = options.window.unwrap_or_else(|| chunk.saturating_mul(4).saturating_mul(shared.settings.bounds.most.max(1)));
         let chunk = chunk.min(window);
-        let state = State { ordered, base: 0, slots: VecDeque::new(), ready: VecDeque::new(), left: 0, submitted: 0, growing: true, cut: None, waiting: false };
+        let (slots, ready, retried) = (VecDeque::new(), VecDeque::new(), Retried::default());
+        let state = State { ordered, base: 0, slots, ready, left: 0, retried, submitted: 0, growing: true, cut: None, waiting: false };
         let job = Arc::new(Stream { options, state: Mutex::new(state), changed: Condvar::new() });
         let id = shared.enter(job.clone(), Room::Ignore)?;
         Ok(Imap { shared: shared.clone(), job, id, task, input: Some(input), next: 0, chunk, window, result: PhantomData })
@@ -310,6 +312,7 @@ impl Job for Stream {
             }
             _ => return Settled::default(),
         }
+        state.retried.forget(index);
         state.left -= 1;
         let complete = state.left == 0 && !state.growing;
         self.wake(state);
@@ -320,6 +323,10 @@ impl Job for Stream {
         let state = self.lock();
         let at = index.checked_sub(state.base).and_then(|at| usize::try_from(at).ok());
         at.and_then(|at| state.slots.get(at)).is_some_and(|slot| matches!(slot, Slot::Waiting))
+    }
+
+    fn retried(&self, look: &mut dyn FnMut(&mut Retried)) {
+        look(&mut self.lock().retried);
     }
 
     fn options(&self) -> &Options {

@@ -1,5 +1,6 @@
 //! What a job is to the pool's table and collector: calls that were submitted together, each of which comes to an outcome. Must not know how they are kept.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use polyproc_ipc::{Message, Parcel, codec};
@@ -7,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::options::Options;
 use crate::encoded::Answer;
-use crate::error::{Error, Result};
+use crate::error::{CallId, Error, Result};
 
 /// What a call came to: its encoded value, or why there is none.
 pub(super) type Outcome = Result<Payload>;
@@ -59,6 +60,8 @@ pub(super) trait Job: Send + Sync {
     fn settle(&self, index: u64, outcome: Outcome) -> Settled;
     /// Whether this call has no outcome yet.
     fn is_open(&self, index: u64) -> bool;
+    /// The attempts that failed and led to another, under the job's lock.
+    fn retried(&self, look: &mut dyn FnMut(&mut Retried));
     /// Ends every call that has no outcome yet with `error`. True if there were any.
     fn fail(&self, error: &Error) -> bool;
     /// How its calls are to be run.
@@ -79,6 +82,29 @@ pub(super) trait Job: Send + Sync {
     fn announce(&self) {}
     /// How many calls it has, and how many of them are not over.
     fn counts(&self) -> (u64, u64);
+}
+
+/// The last attempt of each call that failed and led to the next. A worker that dies behind the record of a failed call has it on its lease still, so that its end may be told twice.
+#[derive(Debug, Default)]
+pub(super) struct Retried(BTreeMap<u64, u32>);
+
+impl Retried {
+    /// Whether this attempt, or a later one, has led to another.
+    pub(super) fn has(&self, call: CallId) -> bool {
+        self.0.get(&call.number).is_some_and(|&attempt| attempt >= call.attempt)
+    }
+
+    /// This attempt leads to another.
+    pub(super) fn add(&mut self, call: CallId) {
+        self.0.insert(call.number, call.attempt);
+    }
+
+    /// The call has its outcome.
+    pub(super) fn forget(&mut self, number: u64) {
+        if !self.0.is_empty() {
+            self.0.remove(&number);
+        }
+    }
 }
 
 /// What happens to a job that finds as many unfinished ones as there may be.

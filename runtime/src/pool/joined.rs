@@ -113,7 +113,7 @@ impl Worker {
     /// # Errors
     ///
     /// `NotFound` if no pool of this name lives; [`ErrorKind::PoolClosed`] if it ends; what the `on_start` hook failed with; `InvalidArgument` if this process has the pool,
-    /// is a worker of it already by the same [`Fabric`], or cannot be watched from the pool's process, as in another pid namespace.
+    /// is a worker of it already by the same [`Fabric`], or cannot be watched from the pool's process, as in another pid namespace; `OutOfMemory` at once if the fabric has no room for that.
     pub fn new(fabric: &Fabric, pool: &str) -> Result<Worker> {
         static PANICS: Once = Once::new();
         let pool = named::find(fabric, pool)?;

@@ -11,6 +11,7 @@
 //! | `ended` | the descriptor that tells of a pool's end |
 //! | `restarts`, `elastic`, `limits`, `cpus` | what these decide by |
 //! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
+//! | `stderr` | where workers' standard error leads |
 //! | `desk` | who is in which call, in shared memory |
 //! | `journal`, `progress` | what happened, and how far it is |
 //! | `named`, `notes`, `guests` | a pool's name, what is said to those who come by it, and how they are let in |
@@ -42,7 +43,10 @@ mod notes;
 mod options;
 mod progress;
 mod restarts;
+#[cfg(test)]
+mod retry_tests;
 mod setup;
+mod stderr;
 mod supervisor;
 mod table;
 mod warden;
@@ -226,6 +230,8 @@ impl Pool {
     }
 
     /// Runs `task` on every item, and waits for the values, in the order of the items.
+    ///
+    /// All items are submitted at once, so their arguments must fit into the fabric together; [`imap`](Pool::imap) takes them as there is room.
     ///
     /// # Errors
     ///

@@ -179,6 +179,7 @@ fn read(answer: &Message) -> Result<Welcome> {
     match Note::parse(answer) {
         Ok(Note::Welcome { number, page }) => Ok(Welcome { number, page }),
         Ok(Note::Refused { number, sentence }) if number == ErrorKind::PoolClosed.number() => Err(Error::new(ErrorKind::PoolClosed, sentence)),
+        Ok(Note::Refused { number, sentence }) if number == Ipc::OutOfMemory.number() => Err(polyproc_ipc::Error::new(Ipc::OutOfMemory, sentence).into()),
         Ok(Note::Refused { sentence, .. }) => Err(Error::argument(sentence)),
         _ => Err(damaged("a pool's answer")),
     }

@@ -6,18 +6,21 @@
 //! join     kind 20 | role u8 (1 worker, 2 client) | 0 u16 | pid u32 | owner u64 | ticket of the mailbox
 //! welcome  kind 21 | 0 | 0 u16 | number u32 | nothing, or the ticket of the worker's page
 //! refused  kind 22 | 0 | 0 u16 | number of the error i32 | sentence
-//! lost     kind 23 | why u8 | out of memory u8 (0 unknown, 1 no, 2 yes) | 0 | pid u32 | exit code or minus signal i64 | memory u64, 0: unknown
-//!          | memory limit u64, 0: none | attempt u32 | 0 u32 | batch of the one call
+//! lost     kind 23 | why u8 | out of memory u8 (0 unknown, 1 no, 2 yes) | text u8 | pid u32 | exit code or minus signal i64 | memory u64, 0: unknown
+//!          | memory limit u64, 0: none | attempt u32 | 0 u32 | if text is 1: length u64, what it wrote last to its standard error | batch of the one call
 //! ring     kind 24 | 0 | 0 u16 | 0 u32
 //! ```
 //!
 //! `why` is 0 for a death, 1 for cancelled, 2 for over its time.
 
+use std::sync::Arc;
+
 use polyproc_ipc::{Owner, Ticket};
 
 use super::desk::Why;
+use super::stderr;
 use crate::error::Death;
-use crate::wire::{Damaged, word};
+use crate::wire::{Damaged, sized, word};
 
 const JOIN: u8 = 20;
 const WELCOME: u8 = 21;
@@ -42,13 +45,15 @@ pub(super) struct Join {
 }
 
 /// How a client's call ended with its worker. The batch of it alone, as its next attempt, follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lost {
     pub(super) death: Death,
     pub(super) why: Option<Why>,
     /// The memory limit that its worker was killed for; 0: none.
     pub(super) memory: u64,
     pub(super) attempt: u32,
+    /// What its worker wrote last to its standard error, if that is kept.
+    pub(super) stderr: Option<Arc<str>>,
 }
 
 /// One of them, read.
@@ -89,12 +94,16 @@ pub(super) fn lost(lost: &Lost, batch: &[u8]) -> Vec<u8> {
         Some(Why::Cancelled) => 1,
         Some(Why::OverLimit) => 2,
     };
-    let mut out = vec![LOST, why, lost.death.out_of_memory.map_or(0, |yes| 1 + u8::from(yes)), 0];
+    let mut out = vec![LOST, why, lost.death.out_of_memory.map_or(0, |yes| 1 + u8::from(yes)), u8::from(lost.stderr.is_some())];
     out.extend_from_slice(&lost.death.pid.to_le_bytes());
     out.extend_from_slice(&i64::from(lost.death.code).to_le_bytes());
     out.extend_from_slice(&lost.death.resident.unwrap_or(0).to_le_bytes());
     out.extend_from_slice(&lost.memory.to_le_bytes());
     out.extend_from_slice(&u64::from(lost.attempt).to_le_bytes());
+    if let Some(text) = lost.stderr.as_deref().map(stderr::for_client) {
+        out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        out.extend_from_slice(text.as_bytes());
+    }
     out.extend_from_slice(batch);
     out
 }
@@ -104,9 +113,9 @@ pub(super) const BELL: [u8; 8] = [RING, 0, 0, 0, 0, 0, 0, 0];
 impl Note<'_> {
     pub(super) fn parse(bytes: &[u8]) -> Result<Note<'_>, Damaged> {
         let mut rest = bytes;
-        let [kind, first, second, 0] = word(&mut rest)? else { return Err(Damaged) };
+        let [kind, first, second, third] = word(&mut rest)?;
         let small: [u8; 4] = word(&mut rest)?;
-        if kind != LOST && (second != 0 || (kind != JOIN && first != 0)) {
+        if third > u8::from(kind == LOST) || (kind != LOST && (second != 0 || (kind != JOIN && first != 0))) {
             return Err(Damaged);
         }
         match kind {
@@ -141,7 +150,9 @@ impl Note<'_> {
                 let code = i64::from_le_bytes(word(&mut rest)?).try_into().map_err(|_| Damaged)?;
                 let [resident, memory, attempt] = [word(&mut rest)?, word(&mut rest)?, word(&mut rest)?].map(u64::from_le_bytes);
                 let death = Death { pid: u32::from_le_bytes(small), code, resident: Some(resident).filter(|&bytes| bytes != 0), out_of_memory };
-                Ok(Note::Lost(Lost { death, why, memory, attempt: attempt.try_into().map_err(|_| Damaged)? }, rest))
+                let attempt = attempt.try_into().map_err(|_| Damaged)?;
+                let stderr = if third == 1 { Some(String::from_utf8_lossy(sized(&mut rest)?).into()) } else { None };
+                Ok(Note::Lost(Lost { death, why, memory, attempt, stderr }, rest))
             }
             RING if bytes == BELL => Ok(Note::Ring),
             _ => Err(Damaged),
@@ -160,13 +171,14 @@ mod tests {
         let fabric = Fabric::new().unwrap();
         let ticket = BytesQueue::new(&fabric, 0).unwrap().lend();
         let from = Join { role: Role::Client, pid: 7, owner: Owner::from_bits(8), mailbox: ticket };
-        let killed = Lost { death: Death { resident: Some(9), ..Death::new(7, -9) }, why: Some(Why::OverLimit), memory: 5, attempt: 2 };
-        let all = [join(&from), welcome(3, None), welcome(3, Some(ticket)), refused(105, "no"), lost(&killed, b"batch"), BELL.to_vec()];
+        let killed = Lost { death: Death { resident: Some(9), ..Death::new(7, -9) }, why: Some(Why::OverLimit), memory: 5, attempt: 2, stderr: None };
+        let said = Lost { stderr: Some("words".into()), ..killed.clone() };
+        let all = [join(&from), welcome(3, None), welcome(3, Some(ticket)), refused(105, "no"), lost(&killed, b"batch"), lost(&said, b"batch"), BELL.to_vec()];
         let read: Vec<_> = all.iter().map(|note| Note::parse(note).unwrap()).collect();
         assert_eq!(read[0], Note::Join(from));
         assert_eq!(read[1..3], [Note::Welcome { number: 3, page: None }, Note::Welcome { number: 3, page: Some(ticket) }]);
         assert_eq!(read[3], Note::Refused { number: 105, sentence: "no".into() });
-        assert_eq!(read[4..], [Note::Lost(killed, b"batch"), Note::Ring]);
+        assert_eq!(read[4..], [Note::Lost(killed, b"batch"), Note::Lost(said, b"batch"), Note::Ring]);
         for sample in &all {
             for end in 0..sample.len() {
                 let _ = Note::parse(&sample[..end]);

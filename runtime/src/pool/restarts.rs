@@ -50,7 +50,7 @@ impl Restarts {
         self.count(Instant::now(), worker.owner().is_some(), finished, death, doing).map(|sentence| {
             let cause = worker.facts.unfit.get().cloned();
             let said = cause.as_ref().map_or_else(|| "; what they printed may say why".into(), |cause| format!(": {}", Error::from_failure(cause.clone())));
-            Error::gave_up(death, cause, format!("the pool gave up: {sentence}; the last (pid {}) {death}{said}", death.pid))
+            Error::gave_up(death, cause, format!("the pool gave up: {sentence}; the last (pid {}) {death}{said}", death.pid)).saying(worker.child.stderr())
         })
     }
 

@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
+use super::desk::Page;
 use super::elastic::Size;
 use super::limits::Watch;
 use super::table::{Phase, Shared, Worker};
@@ -57,16 +58,17 @@ pub(super) fn run(shared: &Arc<Shared>, live: Vec<Arc<Worker>>) {
 /// Ends what still runs, and gives the pool's memory back.
 pub(super) fn clear_away(shared: &Shared) {
     for worker in std::mem::take(&mut *shared.workers.lock().unwrap_or_else(PoisonError::into_inner)) {
-        if worker.is_guest() {
-            continue;
+        if !worker.is_guest() {
+            let _ = worker.child.signal(Signal::KILL);
+            let _ = worker.child.wait(None);
         }
-        let _ = worker.child.signal(Signal::KILL);
-        let _ = worker.child.wait(None);
+        shared.bury(&worker);
     }
     shared.warden.end();
     shared.give_name_back();
     let _ = shared.fabric.sweep();
     shared.board.destroy();
+    std::mem::take(&mut *shared.pages.lock().unwrap_or_else(PoisonError::into_inner)).iter().for_each(Page::destroy);
     let _ = shared.tasks.destroy();
     let _ = shared.results.destroy();
     if let Some(setup) = &shared.setup {
@@ -241,7 +243,11 @@ impl Supervisor<'_> {
                 // What it held was a client's.
                 Phase::Drained if self.shared.named().is_some() => self.notes.push_back((worker.number, code)),
                 // Nothing is left that it could have held.
-                Phase::Drained | Phase::Stopped(_) => drop(self.shared.forget(worker.number, 0)),
+                Phase::Drained | Phase::Stopped(_) => {
+                    if let Some(worker) = self.shared.forget(worker.number, 0) {
+                        self.shared.bury(&worker);
+                    }
+                }
             }
         }
         self.put_notes();

@@ -25,7 +25,7 @@ use crate::logging::TARGET;
 use crate::start::{Entry, WorkerTickets};
 use crate::wire::{self, Letter};
 
-pub(super) use super::job::{Job, Outcome, Payload, Room, Settled};
+pub(super) use super::job::{Job, Outcome, Payload, Retried, Room, Settled};
 
 /// Where a pool is in its life. It only moves down this list.
 #[derive(Clone)]
@@ -94,7 +94,7 @@ pub(super) struct Shared {
     /// Workers whose death the collector has not handled.
     pub(super) workers: Mutex<Vec<Arc<Worker>>>,
     /// Pages of workers that are gone.
-    pages: Mutex<Vec<Page>>,
+    pub(super) pages: Mutex<Vec<Page>>,
     /// The cancelled jobs, as workers see them.
     pub(super) board: Board,
     pub(super) warden: Warden,
@@ -410,7 +410,7 @@ impl Shared {
             // Entered under the lock, so that the collector finds a worker that announces itself at once.
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
             let pinned = Pinned::to(&self.settings.cpus, place).inspect_err(|_| self.keep_page(page.clone()))?;
-            let child = Child::start(settings.method, settings.program.as_deref(), entry, &settings.environment, &self.fabric);
+            let child = Child::start(settings.method, settings.program.as_deref(), entry, settings.options_of_workers(), &self.fabric);
             let child = child.inspect_err(|_| self.keep_page(page.clone()))?;
             drop(pinned);
             let (owner, [finished, failed], buried) = (AtomicU64::new(0), [AtomicU64::new(0), AtomicU64::new(0)], AtomicBool::new(false));

@@ -222,6 +222,7 @@ impl Worker {
             let answer = match &task {
                 _ if self.desk.must_skip(batch.job)? => Err(Failure::new(ErrorKind::Cancelled, batch.name, "")),
                 Ok(run) => calling::with(index, serial, started, || {
+                    let _span = crate::logging::span_of(batch.name, batch.job, index, batch.terms.attempt);
                     panic::watch(batch.name, || {
                         run.call(&mut Exchange { arguments, parcel: taken.parcel(), packing: &mut self.packing, output: &mut self.record })
                     })
@@ -249,6 +250,8 @@ impl Worker {
                 Err(error) if reply.is_some() && matches!(error.kind(), ErrorKind::Ipc(Ipc::Gone | Ipc::Closed)) => return Ok(batch.count),
                 put => put?,
             }
+            #[cfg(test)]
+            tests::behind_record();
             started = desk::now();
             if started - announced > PROMPT {
                 reply.unwrap_or(&self.results).wake();
@@ -362,10 +365,27 @@ fn put(results: &BytesQueue, record: &[u8]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::process::{Signal, getpid, kill_process};
+
     use super::*;
     use crate::pool::Pool;
     use crate::task;
+
+    static DIES: AtomicBool = AtomicBool::new(false);
+
+    /// This worker is to be killed as soon as the record of the call that it runs is put.
+    pub(in super::super) fn die_behind_record() {
+        DIES.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn behind_record() {
+        if DIES.load(Ordering::Relaxed) {
+            kill_process(getpid(), Signal::KILL).unwrap();
+        }
+    }
 
     #[task]
     fn same(n: u64) -> u64 {

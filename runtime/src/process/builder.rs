@@ -73,11 +73,36 @@ impl ProcessBuilder {
         self
     }
 
+    /// Keeps the last `bytes` bytes of what the process writes to its standard error, for [`Exit::stderr`](crate::Exit::stderr) and for errors that tell of its end
+    /// ([`Error::stderr`]). 0: nothing is kept, as without this.
+    ///
+    /// It is seen as well, where it would be without this; with [`Stdio::Null`](crate::Stdio::Null) as [`stderr`](ProcessBuilder::stderr) it is only kept. That goes through a thread of the process: it never waits
+    /// for this one, and what was written is there whatever killed it. Text may be seen twice that was just on its way when the process was killed; what children of the process write after
+    /// its end is not seen. Python's `multiprocessing` has nothing like it.
+    ///
+    /// ```
+    /// use polyproc::{Process, Stdio, task};
+    ///
+    /// #[task]
+    /// fn complains() {
+    ///     eprintln!("the disk is full");
+    ///     std::process::abort();
+    /// }
+    ///
+    /// let exit = Process::builder(complains, ()).capture_stderr(1000).stderr(Stdio::Null).start()?.join()?;
+    /// assert_eq!((exit.signal(), exit.stderr.as_deref()), (Some(6), Some("the disk is full\n")));
+    /// # Ok::<(), polyproc::Error>(())
+    /// ```
+    pub fn capture_stderr(mut self, bytes: usize) -> ProcessBuilder {
+        self.options.tail = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self
+    }
+
     /// Starts the process.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SpawnFailed`], which says what is missing; [`ErrorKind::BadArguments`]; `InvalidArgument` for names and values that cannot be, for another program with a
+    /// [`ErrorKind::SpawnFailed`], which says what is missing; [`ErrorKind::BadArguments`]; `InvalidArgument` for names and values that cannot be (as of a [tail](ProcessBuilder::capture_stderr) of more than 16 MiB), for another program with a
     /// start method that copies this one, and in a daemon; or an error of the fabric. The task did not run then, and nothing is left.
     pub fn start(self) -> Result<Process> {
         let call = self.call?;
@@ -147,7 +172,8 @@ impl CommandBuilder {
 }
 
 fn split(mut launched: Launched) -> (Child, Pipes) {
-    let pipes = std::mem::take(&mut launched.pipes);
+    let mut pipes = std::mem::take(&mut launched.pipes);
+    launched.pipes.tail = pipes.tail.take();
     (Child::new(launched), pipes)
 }
 

@@ -73,6 +73,8 @@ pub struct Exit {
     /// Why the task did not return: a panic with message and backtrace, an unknown name, arguments that do not fit, or
     /// [`ErrorKind::NotStarted`](crate::ErrorKind::NotStarted) if the process ended before it took its call.
     pub failure: Option<Error>,
+    /// The last that the process wrote to its standard error, if that was [captured](ProcessBuilder::capture_stderr); what is no UTF-8 of it is replaced.
+    pub stderr: Option<String>,
 }
 
 impl Exit {

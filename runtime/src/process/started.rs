@@ -83,7 +83,7 @@ impl Started {
         };
         let Ran::Task { task, mailbox } = &self.what else {
             let End::Code(code) = end else { return Err(lost()) };
-            return Ok(Exit { code, failure: None });
+            return Ok(Exit { code, failure: None, stderr: None });
         };
         let left = mailbox.try_get();
         let _ = mailbox.destroy();
@@ -99,7 +99,9 @@ impl Started {
             Some(Err(_)) => Some(self.not_started(code, task)),
             Some(Ok(_)) | None => None,
         };
-        Ok(Exit { code, failure })
+        let stderr = self.child.stderr();
+        let failure = failure.map(|failure| failure.saying(stderr.clone()));
+        Ok(Exit { code, failure, stderr: stderr.map(|text| text.to_string()) })
     }
 
     fn not_started(&self, code: i32, task: &str) -> Error {

@@ -7,7 +7,7 @@
 //! 1:<parent's pid>:<traits>:<name>:<parent's name>:command:<inode of the memory>:<inode of the life pipe>
 //! ```
 //!
-//! Traits are letters: `d` daemon, `o` outlives its parent, and `s`, `f` or `v` for the start method of its own children. In names, `%` and `:` are
+//! Traits are letters: `d` daemon, `o` outlives its parent, and `s`, `f` or `v` for the start method of its own children; at the end of them may be `c` and the number of bytes that are kept of its standard error. In names, `%` and `:` are
 //! `%25` and `%3a`. Read from the environment or a socket, so everything is checked. Must not know how the text travels.
 
 use std::fmt;
@@ -33,6 +33,8 @@ pub(crate) struct Traits {
     pub(crate) daemon: bool,
     pub(crate) outlives: bool,
     pub(crate) method: StartMethod,
+    /// So many bytes of its standard error are kept; 0: it is as it is.
+    pub(crate) tail: u32,
 }
 
 /// What a child does.
@@ -124,8 +126,9 @@ impl fmt::Display for Call {
 
 impl Traits {
     fn parse(text: &str) -> Option<Traits> {
-        let mut traits = Traits::default();
-        for letter in text.chars() {
+        let (letters, tail) = text.split_once('c').unwrap_or((text, "0"));
+        let mut traits = Traits { tail: tail.parse().ok()?, ..Traits::default() };
+        for letter in letters.chars() {
             match letter {
                 'd' => traits.daemon = true,
                 'o' => traits.outlives = true,
@@ -147,7 +150,8 @@ impl fmt::Display for Traits {
             StartMethod::Spawn => "s",
             StartMethod::Fork => "f",
             StartMethod::ForkServer => "v",
-        })
+        })?;
+        if self.tail > 0 { write!(f, "c{}", self.tail) } else { Ok(()) }
     }
 }
 
@@ -191,7 +195,7 @@ mod tests {
     use super::*;
 
     fn call(name: &str, entry: Entry) -> Call {
-        let traits = Traits { daemon: true, outlives: false, method: StartMethod::ForkServer };
+        let traits = Traits { daemon: true, outlives: false, method: StartMethod::ForkServer, tail: 70_000 };
         Call { parent: 7, traits, name: name.into(), parent_name: "a:b".into(), entry }
     }
 
@@ -201,7 +205,7 @@ mod tests {
             let text = call(name, Entry::Command { memory: 5, life: 6 }).to_string();
             let read = Call::parse(&text).unwrap();
             assert_eq!((read.parent, &*read.name, &*read.parent_name), (7, name, "a:b"));
-            assert_eq!(read.traits, Traits { daemon: true, outlives: false, method: StartMethod::ForkServer });
+            assert_eq!(read.traits, Traits { daemon: true, outlives: false, method: StartMethod::ForkServer, tail: 70_000 });
             assert!(matches!(read.entry, Entry::Command { memory: 5, life: 6 }));
         }
         assert!(matches!(Call::parse(&call("s", Entry::Server).to_string()).unwrap().entry, Entry::Server));
@@ -211,7 +215,18 @@ mod tests {
     #[test]
     fn anything_else_is_no_call() {
         let good = call("n", Entry::Server).to_string();
-        let bad = ["", "1", "2:7:s:n:p:server", "1:x:s:n:p:server", "1:7:z:n:p:server", "1:7:s:n%2:p:server", "1:7:s:n%zz:p:server", "1:7:s:n:p:nobody"];
+        let bad = [
+            "",
+            "1",
+            "2:7:s:n:p:server",
+            "1:x:s:n:p:server",
+            "1:7:z:n:p:server",
+            "1:7:sc:n:p:server",
+            "1:7:sc7d:n:p:server",
+            "1:7:s:n%2:p:server",
+            "1:7:s:n%zz:p:server",
+            "1:7:s:n:p:nobody",
+        ];
         for text in bad.into_iter().map(String::from).chain([format!("{good}:more"), good[..good.len() - 1].to_owned()]) {
             assert!(Call::parse(&text).is_none(), "{text}");
         }

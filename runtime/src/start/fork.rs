@@ -23,6 +23,7 @@ use rustix::process::Pid;
 
 use super::options::Environment;
 use super::stdio::{Pipes, Streams};
+use super::tail::Told;
 use super::{Call, life, server};
 use crate::process::{current, family};
 use crate::registry;
@@ -34,6 +35,7 @@ pub(super) struct Copy {
     /// The read end of the parent's life pipe.
     pub(super) life: OwnedFd,
     pub(super) streams: Streams,
+    pub(super) told: Option<Told>,
     pub(super) environment: Environment,
     pub(super) directory: Option<PathBuf>,
     pub(super) group: bool,
@@ -50,7 +52,7 @@ pub(super) fn fork(copy: Copy, pipes: &mut Pipes) -> Result<Pid, Errno> {
             life::give_up(&format!("no thread can be started: {error}"));
         }
         drop(copy.streams);
-        crate::boot::run(&copy.call, &copy.fabric)
+        crate::boot::run(&copy.call, &copy.fabric, copy.told)
     })
 }
 

@@ -5,6 +5,7 @@
 //! | `call` | the line of text that tells a child what it is |
 //! | `options` | what the user chose: environment, directory, streams; and the checks |
 //! | `stdio` | where the standard streams lead |
+//! | `tail` | the last of what a child writes to its standard error |
 //! | `life` | the life pipe: a child ends with its parent |
 //! | `spawn` | this program, or another, from its beginning (`posix_spawn`) |
 //! | `fork` | a copy of this process |
@@ -21,9 +22,10 @@ pub(crate) mod serve;
 pub(crate) mod server;
 mod spawn;
 mod stdio;
+pub(crate) mod tail;
 
 use std::ffi::{CString, OsString};
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -48,6 +50,8 @@ pub(crate) const VARIABLE: &str = "POLYPROC_CHILD";
 pub(crate) const MEMORY: RawFd = 3;
 /// Where a child finds the read end of its parent's life pipe.
 pub(crate) const LIFE: RawFd = 4;
+/// Where a child finds what it needs to have its standard error kept, if it is: three descriptors.
+pub(crate) const TOLD: RawFd = 5;
 /// Descriptors from here on cannot collide with the fixed ones.
 const SAFE: RawFd = 10;
 
@@ -161,7 +165,7 @@ pub(crate) fn launch(launch: Launch<'_>, options: Options) -> Result<Launched> {
         What::Command(path, _) => find_program(path.as_os_str())?,
     };
     let life = life::read_end().map_err(|errno| refused("life pipe", errno))?;
-    let traits = Traits { daemon: options.daemon, outlives: options.outlives, method: start_method() };
+    let traits = Traits { daemon: options.daemon, outlives: options.outlives, method: start_method(), tail: options.tail };
     let entry = match launch.entry {
         Entry::Command { .. } => {
             let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).map(|stat| stat.st_ino);
@@ -172,7 +176,13 @@ pub(crate) fn launch(launch: Launch<'_>, options: Options) -> Result<Launched> {
         entry => entry,
     };
     let call = Call { parent: std::process::id(), traits, name: launch.name.into(), parent_name: current::name(), entry };
-    let (streams, mut pipes) = stdio::open(options.stdio).map_err(|errno| refused("standard streams", errno))?;
+    let shows = matches!(options.stdio[2], Stdio::Inherit);
+    let (mut streams, mut pipes) = stdio::open(options.stdio).map_err(|errno| refused("standard streams", errno))?;
+    let mut told = None;
+    if options.tail > 0 {
+        let (stream, tail, for_child) = tail::open(options.tail, shows).map_err(|errno| refused("keeping its standard error", errno))?;
+        (streams[2], pipes.tail, told) = (Some(stream), Some(tail), Some(for_child));
+    }
     let (directory, group, mut environment) = (options.directory, options.group, options.environment);
     // A fork has it already.
     if let (Some(level), true) = (logging::level(), method != StartMethod::Fork) {
@@ -184,18 +194,19 @@ pub(crate) fn launch(launch: Launch<'_>, options: Options) -> Result<Launched> {
             let environment = environment.strings(&call.to_string());
             let directory = directory.map(|path| CString::new(path.into_os_string().into_vec()).unwrap_or_default());
             let path = CString::new(path.into_os_string().into_vec()).unwrap_or_default();
-            let descriptors = [Some(launch.fabric.descriptor()), Some(life)];
+            let mut descriptors = vec![Some(launch.fabric.descriptor()), Some(life)];
+            descriptors.extend(told.iter().flatten().map(|fd| Some(fd.as_fd())));
             let target = spawn::Target { path: &path, arguments: &arguments, environment: &environment, directory: directory.as_deref(), group };
-            (spawn::spawn(&target, descriptors, &streams).map_err(|errno| refused("posix_spawn", errno))?, None)
+            (spawn::spawn(&target, &descriptors, &streams).map_err(|errno| refused("posix_spawn", errno))?, None)
         }
         StartMethod::Fork => {
             let life = rustix::io::fcntl_dupfd_cloexec(life, SAFE).map_err(|errno| refused("life pipe", errno))?;
-            let copy = fork::Copy { call, fabric: launch.fabric.clone(), life, streams, environment, directory, group };
+            let copy = fork::Copy { call, fabric: launch.fabric.clone(), life, streams, told, environment, directory, group };
             (fork::fork(copy, &mut pipes).map_err(|errno| refused("fork", errno))?, None)
         }
         StartMethod::ForkServer => {
             let order = server::Order { call: call.to_string(), environment, directory: directory.map(|path| path.as_os_str().as_bytes().to_vec()), group };
-            let (pid, pidfd, report) = server::order(&order, launch.fabric.descriptor(), &streams)?;
+            let (pid, pidfd, report) = server::order(&order, launch.fabric.descriptor(), &streams, told.as_ref())?;
             return Ok(Launched { pid, pidfd, lost: false, report: Some(report), pipes });
         }
     };

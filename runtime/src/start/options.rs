@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 
-use super::{Stdio, VARIABLE};
+use super::{Stdio, VARIABLE, tail};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What was chosen.
@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) environment: Environment,
     pub(crate) directory: Option<PathBuf>,
     pub(crate) stdio: [Stdio; 3],
+    /// So many of the last bytes of its standard error are kept.
+    pub(crate) tail: u32,
 }
 
 impl Options {
@@ -37,15 +39,37 @@ impl Options {
     }
 
     fn with(stdio: [Stdio; 3]) -> Options {
-        Options { name: None, daemon: false, outlives: false, group: false, environment: Environment::default(), directory: None, stdio }
+        Options { name: None, daemon: false, outlives: false, group: false, environment: Environment::default(), directory: None, stdio, tail: 0 }
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.daemon && self.outlives {
             return Err(Error::argument("a process cannot be a daemon, which ends with its parent, and outlive it"));
         }
+        if self.tail > 0 {
+            self.check_tail()?;
+        }
         self.environment.check()?;
         self.directory.as_deref().map_or(Ok(()), check_directory)
+    }
+}
+
+impl Options {
+    fn check_tail(&self) -> Result<()> {
+        if self.tail > tail::MOST {
+            return Err(Error::argument(format!("capture_stderr keeps at most {} bytes", tail::MOST)));
+        }
+        if !matches!(self.stdio[2], Stdio::Inherit | Stdio::Null) {
+            return Err(Error::argument(
+                "standard error that leads elsewhere is for whoever reads it there: capture_stderr goes with Stdio::Inherit and Stdio::Null",
+            ));
+        }
+        if rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some() {
+            return Err(Error::argument(
+                "capture_stderr keeps what is written in a file in memory, and this process has a limit for the size of files (`ulimit -f`)",
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use rustix::net::RecvFlags;
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 
 use super::server::{DESCRIPTORS, LONGEST, Order, Word, receive_bytes, say};
+use super::tail::Told;
 use super::{Call, fork, life};
 use crate::error::{Error, Failure};
 use crate::task::Exchange;
@@ -89,7 +90,9 @@ impl Server {
     /// Deals with an order.
     fn take(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) {
         // Anything else is no order of ours; without its link there is nobody to tell.
-        let Ok([link, memory, stdin, stdout, stderr]) = <[OwnedFd; DESCRIPTORS]>::try_from(descriptors) else { return };
+        let mut descriptors = descriptors;
+        let told = if descriptors.len() > DESCRIPTORS.0 { Told::try_from(descriptors.split_off(DESCRIPTORS.0)).ok() } else { None };
+        let Ok([link, memory, stdin, stdout, stderr]) = <[OwnedFd; DESCRIPTORS.0]>::try_from(descriptors) else { return };
         let mut link = Some(link);
         if let Some(trouble) = &self.trouble {
             return refuse(link, trouble, None);
@@ -106,7 +109,7 @@ impl Server {
             server.children.clear();
             let (Some(own), Some(link)) = (own, its_link.take()) else { return 1 };
             drop(own.control);
-            child(order, call, link, own.life, memory, [stdin, stdout, stderr].map(Some))
+            child(order, call, link, own.life, memory, [stdin, stdout, stderr].map(Some), told)
         });
         let pid = match born {
             Ok(pid) => pid,
@@ -139,7 +142,7 @@ impl Forked {
 }
 
 /// The child's side, from the fork on. The answer is its exit code.
-fn child(order: Order, call: Call, link: OwnedFd, life: OwnedFd, memory: OwnedFd, streams: [Option<OwnedFd>; 3]) -> i32 {
+fn child(order: Order, call: Call, link: OwnedFd, life: OwnedFd, memory: OwnedFd, streams: [Option<OwnedFd>; 3], told: Option<Told>) -> i32 {
     let me = rustix::process::getpid();
     let word = Word::Born { pid: me.as_raw_nonzero().get() };
     let born = pidfd_open(me, PidfdFlags::empty()).and_then(|pidfd| say(link.as_fd(), &word, &[pidfd.as_fd()]));
@@ -156,7 +159,7 @@ fn child(order: Order, call: Call, link: OwnedFd, life: OwnedFd, memory: OwnedFd
     drop(streams);
     crate::boot::end_ignoring_interrupts();
     let fabric = crate::boot::attach(memory);
-    crate::boot::run(&call, &fabric)
+    crate::boot::run(&call, &fabric, told)
 }
 
 fn refuse(link: Option<OwnedFd>, what: &str, errno: Option<Errno>) {

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use super::options::Environment;
 use super::spawn::{self, Target};
 use super::stdio::Streams;
+use super::tail::Told;
 use super::{Call, Entry, SAFE, Traits, arguments, fork_generation, life, refused};
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,8 +47,8 @@ pub(super) struct Order {
     pub(super) group: bool,
 }
 
-/// How many descriptors go with an order.
-pub(super) const DESCRIPTORS: usize = 5;
+/// How many descriptors go with an order; and how many with one for a process whose standard error is kept.
+pub(super) const DESCRIPTORS: (usize, usize) = (5, 8);
 
 /// What comes over a link.
 #[derive(Debug, Serialize, Deserialize)]
@@ -122,7 +123,7 @@ pub(super) fn hold_still<R>(body: impl FnOnce() -> R) -> R {
 }
 
 /// Has a process forked: its pid, a pidfd, and the link.
-pub(super) fn order(order: &Order, memory: BorrowedFd<'_>, streams: &Streams) -> Result<(Pid, OwnedFd, OwnedFd)> {
+pub(super) fn order(order: &Order, memory: BorrowedFd<'_>, streams: &Streams, told: Option<&Told>) -> Result<(Pid, OwnedFd, OwnedFd)> {
     let mut bytes = Vec::new();
     codec::encode(order, &mut bytes)?;
     if bytes.len() > LONGEST {
@@ -141,7 +142,8 @@ pub(super) fn order(order: &Order, memory: BorrowedFd<'_>, streams: &Streams) ->
     };
     for _ in 0..2 {
         let (ours, theirs) = pair().map_err(|errno| failed("link", errno))?;
-        let descriptors = [theirs.as_fd(), memory, stream(0), stream(1), stream(2)];
+        let mut descriptors = vec![theirs.as_fd(), memory, stream(0), stream(1), stream(2)];
+        descriptors.extend(told.into_iter().flatten().map(AsFd::as_fd));
         {
             let mut server = lock(&SERVER);
             if !usable(&mut server) {
@@ -201,7 +203,7 @@ fn start() -> Result<Server> {
         Call { parent: std::process::id(), traits: Traits::default(), name: String::from("fork server"), parent_name: current::name(), entry: Entry::Server };
     let environment = Environment::default().strings(&call.to_string());
     let target = Target { path: c"/proc/self/exe", arguments: &arguments(super::What::Own)?, environment: &environment, directory: None, group: false };
-    let pid = spawn::spawn(&target, [Some(theirs.as_fd()), Some(life)], &[None, None, None]).map_err(|errno| failed("posix_spawn", errno))?;
+    let pid = spawn::spawn(&target, &[Some(theirs.as_fd()), Some(life)], &[None, None, None]).map_err(|errno| failed("posix_spawn", errno))?;
     let (pidfd, lost) = super::watch(pid).map_err(|errno| failed("watching it", errno))?;
     let child = Child::new(super::Launched { pid, pidfd, lost, report: None, pipes: super::Pipes::default() });
     let mut preload = Vec::new();
@@ -219,7 +221,7 @@ fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 
 /// Sends one packet with descriptors.
 fn send(to: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS.1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(Errno::TOOBIG);
@@ -234,7 +236,7 @@ fn send(to: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Res
 
 /// Receives one packet with its descriptors; `None`: the other side is gone.
 pub(super) fn receive_bytes(from: BorrowedFd<'_>, bytes: &mut [u8], flags: RecvFlags) -> Result<Option<(usize, Vec<OwnedFd>)>, Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS.1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let got = loop {
         match rustix::net::recvmsg(from, &mut [IoSliceMut::new(bytes)], &mut control, flags | RecvFlags::CMSG_CLOEXEC) {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 use super::stdio::Streams;
-use super::{LIFE, MEMORY, SAFE};
+use super::{MEMORY, SAFE};
 
 /// What to start.
 pub(super) struct Target<'a> {
@@ -22,17 +22,17 @@ pub(super) struct Target<'a> {
     pub(super) group: bool,
 }
 
-/// Starts it. `inherited` goes to [`MEMORY`] and [`LIFE`]; streams that are none are as they are here; every other descriptor is closed.
-pub(super) fn spawn(target: &Target<'_>, inherited: [Option<BorrowedFd<'_>>; 2], streams: &Streams) -> Result<Pid, Errno> {
+/// Starts it. `inherited` goes to [`MEMORY`], [`LIFE`](super::LIFE) and the numbers behind; streams that are none are as they are here; every other descriptor is closed.
+pub(super) fn spawn(target: &Target<'_>, inherited: &[Option<BorrowedFd<'_>>], streams: &Streams) -> Result<Pid, Errno> {
     let mut copies = Vec::new();
     let mut moves = Vec::new();
-    for (fd, to) in inherited.into_iter().zip([MEMORY, LIFE]) {
+    for (fd, to) in inherited.iter().zip(MEMORY..) {
         let Some(fd) = fd else { continue };
-        let from = above_fixed(fd, &mut copies)?;
+        let from = above_fixed(*fd, &mut copies)?;
         moves.push((from, to));
     }
     moves.extend(streams.iter().zip(0..).filter_map(|(stream, to)| Some((stream.as_ref()?.as_raw_fd(), to))));
-    let actions = Actions::new(&moves, target.directory)?;
+    let actions = Actions::new(&moves, MEMORY + (inherited.len() as RawFd), target.directory)?;
     let attributes = Attributes::new(target.group)?;
     let list = |strings: &[CString]| -> Vec<*mut libc::c_char> {
         strings.iter().map(|text| text.as_ptr().cast_mut()).chain(std::iter::once(ptr::null_mut())).collect()
@@ -60,7 +60,7 @@ fn above_fixed(fd: BorrowedFd<'_>, copies: &mut Vec<OwnedFd>) -> Result<RawFd, E
 struct Actions(libc::posix_spawn_file_actions_t);
 
 impl Actions {
-    fn new(moves: &[(RawFd, RawFd)], directory: Option<&CStr>) -> Result<Actions, Errno> {
+    fn new(moves: &[(RawFd, RawFd)], rest: RawFd, directory: Option<&CStr>) -> Result<Actions, Errno> {
         let mut raw = MaybeUninit::uninit();
         // SAFETY: the call writes the whole object if it answers 0.
         check(unsafe { libc::posix_spawn_file_actions_init(raw.as_mut_ptr()) })?;
@@ -72,7 +72,7 @@ impl Actions {
             check(unsafe { libc::posix_spawn_file_actions_adddup2(raw, from, to) })?;
         }
         // SAFETY: `raw` is initialised.
-        check(unsafe { libc::posix_spawn_file_actions_addclosefrom_np(raw, LIFE + 1) })?;
+        check(unsafe { libc::posix_spawn_file_actions_addclosefrom_np(raw, rest) })?;
         if let Some(directory) = directory {
             // SAFETY: `raw` is initialised, and the call copies the path.
             check(unsafe { libc::posix_spawn_file_actions_addchdir_np(raw, directory.as_ptr()) })?;

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 
 use super::SAFE;
+use super::tail::Tail;
 
 /// Where a standard stream of a process leads. A task has an empty input and this process's output and error unless something else is chosen; a command has all three of
 /// this process.
@@ -58,6 +59,8 @@ pub(crate) struct Pipes {
     pub(crate) stdin: Option<OwnedFd>,
     pub(crate) stdout: Option<OwnedFd>,
     pub(crate) stderr: Option<OwnedFd>,
+    /// What is kept of its standard error.
+    pub(crate) tail: Option<Tail>,
 }
 
 /// Opens what was chosen.

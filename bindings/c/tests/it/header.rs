@@ -14,7 +14,7 @@ fn generate() -> String {
     let mut numbers = version.split('.');
     let mut next = || numbers.next().unwrap();
     config.after_includes = Some(format!(
-        "\n/* The version of this header; pp_version tells that of the library. */\n#define PP_VERSION \"{version}\"\n#define PP_VERSION_MAJOR {}\n#define PP_VERSION_MINOR {}\n#define PP_VERSION_PATCH {}",
+        "\n/* The version of this header; pp_version tells that of the library. */\n#define PP_VERSION \"{version}\"\n#define PP_VERSION_MAJOR {}\n#define PP_VERSION_MINOR {}\n#define PP_VERSION_PATCH {}\n\n/* A message, value or key that was handed out. Large ones are shared memory, which is given back by the free. */\ntypedef struct pp_message_t pp_message_t;",
         next(),
         next(),
         next()

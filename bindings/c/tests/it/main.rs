@@ -1,6 +1,7 @@
 //! The C library as C sees it: its header, its symbols, the rules of its source, and programs in C and C++ that use every function.
 
 mod header;
+mod nulls;
 mod programs;
 mod rules;
 mod stage;

@@ -15,7 +15,7 @@ use super::stage::{Folder, prefix};
 const STARTS_PROCESSES: &[&str] = &["pool", "process", "worker"];
 const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"];
 
-fn programs() -> Vec<PathBuf> {
+pub(crate) fn programs() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(here().join("tests/c")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "c"));
     files.sort();
@@ -41,6 +41,13 @@ fn run(command: &mut Command, what: &str) -> Result<Output, String> {
         return Ok(answer);
     }
     Err(format!("{what}: {}\n{}{}", answer.status, String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr)))
+}
+
+/// Compiles a program as C11 and runs it.
+pub(crate) fn compile_and_run(source: &Path, out: &Path) {
+    let result =
+        compile("cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], source, out).and_then(|()| run(&mut Command::new(out), &source.display().to_string()));
+    result.unwrap_or_else(|why| panic!("{why}"));
 }
 
 /// Compiles and runs all programs; `launch` makes the command of one.
@@ -118,19 +125,70 @@ fn address_sanitizer() {
 #[test]
 fn valgrind() {
     if is_there("valgrind") {
-        all("valgrind", "cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], |program| {
-            let mut command = Command::new("valgrind");
-            command
-                .args([
-                    "--quiet",
-                    "--error-exitcode=9",
-                    "--leak-check=full",
-                    "--errors-for-leak-kinds=definite,indirect",
-                    "--show-leak-kinds=definite,indirect",
-                    "--num-callers=30",
-                ])
-                .arg(program);
-            command
-        });
+        all("valgrind", "cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], under_valgrind);
     }
+}
+
+/// The tools would tell: a program that frees nothing fails under each of them.
+#[test]
+fn leaks_are_found() {
+    let folder = Folder::new("leak");
+    let (source, out) = (folder.path().join("leak.c"), folder.path().join("leak"));
+    let text = "#include \"check.h\"\nint main(void)\n{\n    pp_fabric_t *fabric = check_fabric();\n    (void)fabric;\n    fabric = NULL;\n    check_fabric();\n    return 0;\n}\n";
+    fs::write(&source, text).unwrap();
+    if compile("cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-fsanitize=address"], &source, &out).is_ok() {
+        let answer = Command::new(&out).env("ASAN_OPTIONS", "detect_leaks=1:exitcode=9").output().unwrap();
+        assert_eq!(answer.status.code(), Some(9), "the address sanitizer found no leak");
+    }
+    if is_there("valgrind") {
+        compile("cc", &["-std=c11", "-D_POSIX_C_SOURCE=200809L"], &source, &out).unwrap();
+        let answer = under_valgrind(&out).output().unwrap();
+        assert_eq!(answer.status.code(), Some(9), "valgrind found no leak");
+    }
+}
+
+fn under_valgrind(program: &Path) -> Command {
+    let mut command = Command::new("valgrind");
+    let leaks = ["--leak-check=full", "--errors-for-leak-kinds=definite,indirect", "--show-leak-kinds=definite,indirect"];
+    command.args(["--quiet", "--error-exitcode=9", "--num-callers=30"]).args(leaks).arg(program);
+    command
+}
+
+/// The examples, compiled as their first lines say, do what they say.
+#[test]
+fn examples() {
+    let folder = Folder::new("examples");
+    let build = |name: &str| {
+        let out = folder.path().join(name);
+        let mut flags = vec!["-I".to_owned(), prefix().join("include").display().to_string()];
+        let mut libraries = vec!["-L".to_owned(), prefix().join("lib").display().to_string(), "-lpolyproc".to_owned()];
+        if is_there("pkg-config") {
+            let ask = |what: &str| {
+                let answer = Command::new("pkg-config").args([what, "polyproc"]).env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig")).output().unwrap();
+                assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+                String::from_utf8(answer.stdout).unwrap().split_whitespace().map(str::to_owned).collect()
+            };
+            (flags, libraries) = (ask("--cflags"), ask("--libs"));
+        }
+        let mut command = Command::new("cc");
+        command.args(WARNINGS).args(["-std=gnu11"]).args(flags).arg(here().join("examples").join(name).with_extension("c")).args(libraries).arg("-o").arg(&out);
+        run(&mut command, &format!("compiling {name}")).unwrap_or_else(|why| panic!("{why}"));
+        let mut command = Command::new(out);
+        command.env("LD_LIBRARY_PATH", prefix().join("lib"));
+        command
+    };
+    let say = |mut command: Command, what: &str| String::from_utf8(run(&mut command, what).unwrap_or_else(|why| panic!("{why}")).stdout).unwrap();
+    assert_eq!(say(build("points"), "points"), "the last point is at 999, -999\n");
+    let survived = say(build("survive"), "survive");
+    assert!(survived.contains("its last owner died") && survived.contains("1000 is handed out for the 2. time"), "{survived}");
+    let fabric = format!("c-shop-{}", std::process::id());
+    let mut producer = build("producer");
+    let mut producer = producer.arg(&fabric).stdout(Stdio::piped()).spawn().unwrap();
+    let mut consumer = build("consumer");
+    consumer.arg(&fabric);
+    let orders = say(consumer, "consumer");
+    let ended = watchdog(Duration::from_secs(60), || producer.wait()).unwrap();
+    assert!(ended.success());
+    assert_eq!(orders.lines().count(), 10, "{orders}");
+    assert!(orders.starts_with("order 1\n") && orders.ends_with("order 10\n"));
 }
