@@ -516,6 +516,106 @@ typedef struct pp_message_t pp_message_t;
 #define PP_NONE INT64_MIN
 
 /**
+ * Calls of this priority come after all others.
+ */
+#define PP_PRIORITY_LOW -1
+
+/**
+ * What calls have without a choice.
+ */
+#define PP_PRIORITY_NORMAL 0
+
+/**
+ * They go first. There is no ageing.
+ */
+#define PP_PRIORITY_HIGH 1
+
+/**
+ * Calls are retried also if the task failed, or was over its hard limit; without it, only if their worker died.
+ */
+#define PP_CALL_RETRY_ERRORS 1
+
+/**
+ * The pool has no workers of its own: only for one with a name, by which workers join.
+ */
+#define PP_POOL_NO_WORKERS 1
+
+/**
+ * Each worker runs on one processor only.
+ */
+#define PP_POOL_PIN_CPUS 2
+
+/**
+ * The pool keeps no events, and no call pays for them.
+ */
+#define PP_POOL_NO_EVENTS 4
+
+/**
+ * Variables of numeric libraries are left as they are in workers.
+ */
+#define PP_POOL_KEEP_THREADS 8
+
+/**
+ * The process is a daemon: it is asked to end (SIGTERM) when this process ends normally, and may not start processes of its own.
+ */
+#define PP_PROCESS_DAEMON 1
+
+/**
+ * It goes on when this process ends; without it, it ends with this one, however that ends.
+ */
+#define PP_PROCESS_OUTLIVE 2
+
+/**
+ * It leads a process group of its own, which Ctrl-C of the terminal does not reach.
+ */
+#define PP_PROCESS_OWN_GROUP 4
+
+/**
+ * Nothing of this process's environment is in its own, only what `environment` sets.
+ */
+#define PP_PROCESS_CLEAR_ENVIRONMENT 8
+
+/**
+ * A stream as it is without a choice: a task has an empty input, all others are this process's.
+ */
+#define PP_STDIO_DEFAULT 0
+
+/**
+ * This process's stream.
+ */
+#define PP_STDIO_INHERIT 1
+
+/**
+ * Nowhere.
+ */
+#define PP_STDIO_NULL 2
+
+/**
+ * A pipe to this process, which takes its end by pp_process_take_pipe.
+ */
+#define PP_STDIO_PIPE 3
+
+/**
+ * How processes that run tasks are started, without a choice: PP_START_SPAWN.
+ */
+#define PP_START_DEFAULT 0
+
+/**
+ * The program is started again. Its main runs up to pp_main.
+ */
+#define PP_START_SPAWN 1
+
+/**
+ * This process is copied: only for processes, not for the workers of pools.
+ */
+#define PP_START_FORK 2
+
+/**
+ * A small process with one thread, the program's main up to pp_main, is copied.
+ */
+#define PP_START_FORKSERVER 3
+
+/**
  * Nil (None, null).
  */
 #define PP_TYPE_NIL 0
@@ -576,9 +676,19 @@ typedef struct pp_message_t pp_message_t;
 typedef struct pp_barrier_t pp_barrier_t;
 
 /**
+ * The call that a task runs. It lives until the task returns; any thread may ask it.
+ */
+typedef struct pp_call_t pp_call_t;
+
+/**
  * A value (one cell) or an array (a row of them), laid out as C has it.
  */
 typedef struct pp_cells_t pp_cells_t;
+
+/**
+ * Ends of calls, each by a key, and a descriptor that is readable while there are any. Made by pp_completions_open.
+ */
+typedef struct pp_completions_t pp_completions_t;
 
 /**
  * Waiting until another process says so. It stands on a recursive lock of its own, or on a lock or rlock that was given.
@@ -621,6 +731,11 @@ typedef struct pp_events_t pp_events_t;
 typedef struct pp_fabric_t pp_fabric_t;
 
 /**
+ * The results of one call, or of those of a map: there, or to come. To free it does not cancel them.
+ */
+typedef struct pp_future_t pp_future_t;
+
+/**
  * Events that were read.
  */
 typedef struct pp_history_t pp_history_t;
@@ -629,6 +744,11 @@ typedef struct pp_history_t pp_history_t;
  * A message that stays the queue's until it is acknowledged. It ends once, by ack, ack_keep, nack or bury; the handle is freed after that.
  */
 typedef struct pp_lease_t pp_lease_t;
+
+/**
+ * What makes a worker leave, from any thread.
+ */
+typedef struct pp_leaver_t pp_leaver_t;
 
 /**
  * Python's list, shared: every call is one step for everybody. Negative indices count from the end.
@@ -676,6 +796,16 @@ typedef struct pp_pending_wait_t pp_pending_wait_t;
 typedef struct pp_pollable_t pp_pollable_t;
 
 /**
+ * Worker processes that run tasks: of this process (pp_pool_create), or of another (pp_pool_connect).
+ */
+typedef struct pp_pool_t pp_pool_t;
+
+/**
+ * A process that was started. Its handles may all be freed while it runs: it goes on, and pp_active_children has it.
+ */
+typedef struct pp_process_t pp_process_t;
+
+/**
  * First in first out, any number of putters and getters, in any language.
  */
 typedef struct pp_queue_t pp_queue_t;
@@ -704,6 +834,11 @@ typedef struct pp_set_t pp_set_t;
  * A block of shared memory with a name, as Python's SharedMemory; other programs have it by the same name. It lives until somebody unlinks it.
  */
 typedef struct pp_shm_t pp_shm_t;
+
+/**
+ * This program as a worker of a pool with a name: it offers its tasks (pp_task_offer), and runs the calls that it gets.
+ */
+typedef struct pp_worker_t pp_worker_t;
 
 /**
  * A value that is being built.
@@ -1006,6 +1141,264 @@ typedef struct {
 } pp_report_t;
 
 /**
+ * Options of calls. 0 is the default of each; PP_CALL_OPTIONS_INIT begins one.
+ */
+typedef struct {
+    /**
+     * sizeof(pp_call_options_t)
+     */
+    size_t size;
+    /**
+     * How often a call may be run again. What is run again runs at least once, every other call at most once.
+     */
+    uint32_t retries;
+    /**
+     * PP_CALL_ numbers, added.
+     */
+    uint32_t flags;
+    /**
+     * Nanoseconds to wait before the second attempt. No worker waits meanwhile.
+     */
+    int64_t backoff;
+    /**
+     * Before each further attempt so many times as long; 0: the same.
+     */
+    double backoff_factor;
+    /**
+     * But never longer than so many nanoseconds; 0: than ten times `backoff`.
+     */
+    int64_t backoff_most;
+    /**
+     * Nanoseconds after which an attempt is told to stop: pp_call_cancelled; 0: never.
+     */
+    int64_t soft_limit;
+    /**
+     * Nanoseconds after which an attempt's worker is killed: PP_TIME_LIMIT; 0: never. Not for pools of other processes.
+     */
+    int64_t hard_limit;
+    /**
+     * A PP_PRIORITY_ number.
+     */
+    int32_t priority;
+    /**
+     * How many calls of a map a worker takes at once; 0: a quarter of each worker's share.
+     */
+    uint32_t chunk;
+} pp_call_options_t;
+
+/**
+ * Options of a pool. 0 is the default of each; PP_POOL_OPTIONS_INIT begins one.
+ */
+typedef struct {
+    /**
+     * sizeof(pp_pool_options_t)
+     */
+    size_t size;
+    /**
+     * Where calls and results travel, and what is the workers' current fabric; NULL: this process's current one.
+     */
+    const pp_fabric_t *fabric;
+    /**
+     * A name in that fabric, by which other programs join as workers (pp_worker_join) and submit (pp_pool_connect); NULL: none.
+     */
+    const char *name;
+    /**
+     * How many workers; 0: one for each processor that this process may use.
+     */
+    uint32_t workers;
+    /**
+     * With more work, up to so many; 0: as `workers`.
+     */
+    uint32_t most_workers;
+    /**
+     * Nanoseconds without need of them after which workers beyond `workers` leave; 0: 10 seconds.
+     */
+    int64_t idle_timeout;
+    /**
+     * The workers' program; NULL: this one, which says pp_main.
+     */
+    const char *program;
+    /**
+     * PP_START_SPAWN or PP_START_FORKSERVER.
+     */
+    int32_t start_method;
+    /**
+     * PP_POOL_ numbers, added.
+     */
+    uint32_t flags;
+    /**
+     * How the pool's calls are run where nothing else is said; NULL: all defaults.
+     */
+    const pp_call_options_t *calls;
+    /**
+     * How many submissions may be unfinished before pp_pool_submit says PP_FULL; 0: 65,536.
+     */
+    uint64_t max_pending;
+    /**
+     * After so many calls a worker leaves and is replaced; 0: never.
+     */
+    uint64_t max_tasks_per_worker;
+    /**
+     * With more bytes of its own after a call, a worker leaves and is replaced; 0: any.
+     */
+    uint64_t soft_memory;
+    /**
+     * With more bytes of its own it is killed, and its call fails with PP_MEMORY_LIMIT; 0: any.
+     */
+    uint64_t hard_memory;
+    /**
+     * The pool gives up after more deaths of workers than that within `restart_within`; 0: no limit, but for ten in a row before they could do anything.
+     */
+    uint64_t restart_deaths;
+    /**
+     * Nanoseconds.
+     */
+    int64_t restart_within;
+    /**
+     * Threads of numeric libraries in each worker; 0: so many that all workers together have one for each processor.
+     */
+    uint32_t library_threads;
+    /**
+     * How many of the last events are kept, 16 to 2^24; 0: 2,048.
+     */
+    uint32_t events;
+    /**
+     * The name of their ring, which then stays when the pool is gone; NULL: none.
+     */
+    const char *events_name;
+    /**
+     * A task that runs in every worker before its first call; NULL: none.
+     */
+    const char *on_start;
+    /**
+     * Its arguments; NULL: none.
+     */
+    const pp_datum_t *on_start_arguments;
+    /**
+     * How many.
+     */
+    size_t on_start_count;
+    /**
+     * A task that runs in every worker that leaves in order; NULL: none.
+     */
+    const char *on_exit;
+    /**
+     * Its arguments; NULL: none.
+     */
+    const pp_datum_t *on_exit_arguments;
+    /**
+     * How many.
+     */
+    size_t on_exit_count;
+} pp_pool_options_t;
+
+/**
+ * One worker of a pool: pp_pool_worker.
+ */
+typedef struct {
+    /**
+     * The process's id.
+     */
+    uint32_t pid;
+    /**
+     * What it calls its place (pp_worker_place).
+     */
+    uint32_t place;
+    /**
+     * How many calls it has finished.
+     */
+    uint64_t finished;
+    /**
+     * How many bytes of its own it had when the pool last looked; 0: not known.
+     */
+    uint64_t memory;
+    /**
+     * 1: it has joined the fabric and takes calls.
+     */
+    uint8_t ready;
+    /**
+     * 1: it joined by itself (pp_worker_join); its place means nothing then.
+     */
+    uint8_t joined;
+} pp_worker_info_t;
+
+/**
+ * How far a pool is: pp_pool_progress. `submitted` is the sum of the others.
+ */
+typedef struct {
+    /**
+     * Calls that the pool was ever given.
+     */
+    uint64_t submitted;
+    /**
+     * Calls that returned a value.
+     */
+    uint64_t done;
+    /**
+     * Calls that ended without one.
+     */
+    uint64_t failed;
+    /**
+     * Calls that a worker is in.
+     */
+    uint64_t running;
+    /**
+     * Calls that no worker has begun.
+     */
+    uint64_t queued;
+} pp_progress_t;
+
+/**
+ * Options of a process. 0 is the default of each; PP_PROCESS_OPTIONS_INIT begins one.
+ */
+typedef struct {
+    /**
+     * sizeof(pp_process_options_t)
+     */
+    size_t size;
+    /**
+     * The fabric that is the current one there; NULL: this process's current one.
+     */
+    const pp_fabric_t *fabric;
+    /**
+     * Its name, for messages; NULL: "Process-1" and so on.
+     */
+    const char *name;
+    /**
+     * The directory that it starts in; NULL: this process's.
+     */
+    const char *directory;
+    /**
+     * Of a task: the program that has it; NULL: this one.
+     */
+    const char *program;
+    /**
+     * Changes of its environment: "NAME=value" sets, "NAME" leaves out. The list ends with NULL; NULL: no changes.
+     */
+    const char *const *environment;
+    /**
+     * PP_PROCESS_ numbers, added.
+     */
+    uint32_t flags;
+    /**
+     * Of a task: a PP_START_ number.
+     */
+    int32_t start_method;
+    /**
+     * Where its input leads: a PP_STDIO_ number, or PP_STDIO_FD(fd), which is copied and stays the caller's.
+     */
+    int32_t standard_input;
+    /**
+     * Where its output leads.
+     */
+    int32_t standard_output;
+    /**
+     * Where its standard error leads.
+     */
+    int32_t standard_error;
+} pp_process_options_t;
+
+/**
  * Options of a queue that is made; PP_QUEUE_OPTIONS_INIT begins one.
  */
 typedef struct {
@@ -1112,6 +1505,13 @@ typedef struct {
      */
     int32_t fd;
 } pp_waitable_t;
+
+/**
+ * A task: reads its arguments (encoded, a list with an item for each, for pp_read_list and so on), writes its result, one value (nothing written is nil), and returns 0. All are lent until it returns. If it fails it returns
+ * another number, best that of pp_call_fail.
+ * It is called by the thread that runs calls: the one in pp_main, pp_worker_run or pp_worker_step. No exception and no longjmp may leave it.
+ */
+typedef int32_t (*pp_task_t)(void *context, const pp_call_t *call, const void *arguments, size_t len, pp_writer_t *result);
 
 #ifdef __cplusplus
 extern "C" {
@@ -2245,6 +2645,16 @@ const char *pp_error_remote_message(const pp_error_t *error);
 const char *pp_error_remote_backtrace(const pp_error_t *error);
 
 /**
+ * The last that the process that died wrote to its standard error, if its pool or process keeps that.
+ *
+ * Parameters: error: may be NULL.
+ * Returns: text that lives as long as the error; NULL: none is known.
+ * Threads: any.
+ * Death: nothing is shared.
+ */
+const char *pp_error_stderr(const pp_error_t *error);
+
+/**
  * Which call it was of those submitted together: the index in a map, 0 for a single call.
  *
  * Parameters: error: may be NULL.
@@ -2654,6 +3064,140 @@ void pp_fabric_free(pp_fabric_t *fabric);
 int32_t pp_fabric_sweep(const pp_fabric_t *fabric,
                         size_t *swept,
                         pp_error_t **error);
+
+/**
+ * Frees the handle. Calls that are not done run on, and nobody sees their results.
+ *
+ * Parameters: future: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: nothing is left behind.
+ */
+void pp_future_free(pp_future_t *future);
+
+/**
+ * How many calls it stands for.
+ *
+ * Parameters: future: may be NULL.
+ * Returns: 1 for a call, as many as were given for a map; 0 for NULL.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+size_t pp_future_count(const pp_future_t *future);
+
+/**
+ * Whether all calls are over, well or badly.
+ *
+ * Parameters: future: may be NULL.
+ * Returns: true if so; false for NULL.
+ * Threads: any.
+ * Death: a call whose worker died, and that is not retried, is over.
+ */
+bool pp_future_is_done(const pp_future_t *future);
+
+/**
+ * Waits until all calls are over, well or badly.
+ *
+ * Parameters: future; timeout: nanoseconds, negative for ever, 0 a look; error: may be NULL.
+ * Returns: PP_OK: pp_future_result does not wait any more; PP_TIMEOUT; PP_INTERRUPTED.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_future_wait(const pp_future_t *future, int64_t timeout, pp_error_t **error);
+
+/**
+ * The result of one of the calls; waits, if not all are over. May be called again, for each call.
+ *
+ * Parameters: future; index: which call, 0 for a single one; timeout: nanoseconds, negative for ever, 0 a look; result: gets the value, as pp_message_int and so on read it, to be freed, which may outlive the future; NULL if it is not wanted; error: may be NULL.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED; else why the call did not return: PP_PANICKED (pp_error_remote_message, pp_error_remote_backtrace), PP_WORKER_DIED (pp_error_task, pp_error_pid, pp_error_signal), PP_UNKNOWN_TASK,
+ *   PP_BAD_ARGUMENTS, PP_BAD_RESULT, PP_CANCELLED, PP_TIME_LIMIT, PP_MEMORY_LIMIT, PP_TERMINATED, PP_POOL_CLOSED, PP_GAVE_UP.
+ * Threads: any.
+ * Death: a worker's death is a result as well, so no wait is without end; that of another process's pool is PP_TERMINATED.
+ */
+int32_t pp_future_result(const pp_future_t *future,
+                         size_t index,
+                         int64_t timeout,
+                         pp_message_t **result,
+                         pp_error_t **error);
+
+/**
+ * Cancels what is not over. A call that has not begun never will; one that runs is told (pp_call_cancelled), and if it is not over after the grace, its worker is killed, and nothing else is lost by that. Does not wait.
+ *
+ * Parameters: future; grace: nanoseconds, 0 or more; cancelled: gets false if all was over already, may be NULL; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: the pool is another process's, and only that one cancels; PP_OUT_OF_MEMORY.
+ * Threads: any.
+ * Death: killed here, the calls go on or end with their pool.
+ */
+int32_t pp_future_cancel(const pp_future_t *future,
+                         int64_t grace,
+                         bool *cancelled,
+                         pp_error_t **error);
+
+/**
+ * A descriptor that becomes readable, and stays so, when all calls are over, for poll and event loops.
+ *
+ * Parameters: future; fd: gets it, lent until pp_future_free; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_future_fd(const pp_future_t *future, int32_t *fd, pp_error_t **error);
+
+/**
+ * An empty set of ends.
+ *
+ * Parameters: completions: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_OS: no descriptor to spare.
+ * Threads: any.
+ * Death: nothing is left behind.
+ */
+int32_t pp_completions_open(pp_completions_t **completions, pp_error_t **error);
+
+/**
+ * Frees the set and closes its descriptor. The calls go on.
+ *
+ * Parameters: completions: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses it any more.
+ * Death: nothing is left behind.
+ */
+void pp_completions_free(pp_completions_t *completions);
+
+/**
+ * From now on the set tells of the end of this future's calls: once, when all of them are over, and at once if they are. The future may be freed.
+ *
+ * Parameters: completions; future: of any pool; key: what it tells then; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_completions_add(const pp_completions_t *completions,
+                           const pp_future_t *future,
+                           uint64_t key,
+                           pp_error_t **error);
+
+/**
+ * The next end, in the order in which calls ended.
+ *
+ * Parameters: completions; timeout: nanoseconds, negative for ever, 0 a look; key: gets the one that was given with the future; error: may be NULL.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED.
+ * Threads: any; each end is told to one.
+ * Death: as pp_future_result.
+ */
+int32_t pp_completions_next(const pp_completions_t *completions,
+                            int64_t timeout,
+                            uint64_t *key,
+                            pp_error_t **error);
+
+/**
+ * A descriptor that is readable while there are ends to be taken, for poll and event loops.
+ *
+ * Parameters: completions; fd: gets it, lent until pp_completions_free; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_completions_fd(const pp_completions_t *completions, int32_t *fd, pp_error_t **error);
 
 /**
  * Gets the next message on a lease: should this process die, or free the lease, the message goes back to the front of its queue.
@@ -3904,6 +4448,16 @@ const char *pp_error_remote_message(const pp_error_t *error);
 const char *pp_error_remote_backtrace(const pp_error_t *error);
 
 /**
+ * The last that the process that died wrote to its standard error, if its pool or process keeps that.
+ *
+ * Parameters: error: may be NULL.
+ * Returns: text that lives as long as the error; NULL: none is known.
+ * Threads: any.
+ * Death: nothing is shared.
+ */
+const char *pp_error_stderr(const pp_error_t *error);
+
+/**
  * Which call it was of those submitted together: the index in a map, 0 for a single call.
  *
  * Parameters: error: may be NULL.
@@ -4313,6 +4867,140 @@ void pp_fabric_free(pp_fabric_t *fabric);
 int32_t pp_fabric_sweep(const pp_fabric_t *fabric,
                         size_t *swept,
                         pp_error_t **error);
+
+/**
+ * Frees the handle. Calls that are not done run on, and nobody sees their results.
+ *
+ * Parameters: future: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: nothing is left behind.
+ */
+void pp_future_free(pp_future_t *future);
+
+/**
+ * How many calls it stands for.
+ *
+ * Parameters: future: may be NULL.
+ * Returns: 1 for a call, as many as were given for a map; 0 for NULL.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+size_t pp_future_count(const pp_future_t *future);
+
+/**
+ * Whether all calls are over, well or badly.
+ *
+ * Parameters: future: may be NULL.
+ * Returns: true if so; false for NULL.
+ * Threads: any.
+ * Death: a call whose worker died, and that is not retried, is over.
+ */
+bool pp_future_is_done(const pp_future_t *future);
+
+/**
+ * Waits until all calls are over, well or badly.
+ *
+ * Parameters: future; timeout: nanoseconds, negative for ever, 0 a look; error: may be NULL.
+ * Returns: PP_OK: pp_future_result does not wait any more; PP_TIMEOUT; PP_INTERRUPTED.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_future_wait(const pp_future_t *future, int64_t timeout, pp_error_t **error);
+
+/**
+ * The result of one of the calls; waits, if not all are over. May be called again, for each call.
+ *
+ * Parameters: future; index: which call, 0 for a single one; timeout: nanoseconds, negative for ever, 0 a look; result: gets the value, as pp_message_int and so on read it, to be freed, which may outlive the future; NULL if it is not wanted; error: may be NULL.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED; else why the call did not return: PP_PANICKED (pp_error_remote_message, pp_error_remote_backtrace), PP_WORKER_DIED (pp_error_task, pp_error_pid, pp_error_signal), PP_UNKNOWN_TASK,
+ *   PP_BAD_ARGUMENTS, PP_BAD_RESULT, PP_CANCELLED, PP_TIME_LIMIT, PP_MEMORY_LIMIT, PP_TERMINATED, PP_POOL_CLOSED, PP_GAVE_UP.
+ * Threads: any.
+ * Death: a worker's death is a result as well, so no wait is without end; that of another process's pool is PP_TERMINATED.
+ */
+int32_t pp_future_result(const pp_future_t *future,
+                         size_t index,
+                         int64_t timeout,
+                         pp_message_t **result,
+                         pp_error_t **error);
+
+/**
+ * Cancels what is not over. A call that has not begun never will; one that runs is told (pp_call_cancelled), and if it is not over after the grace, its worker is killed, and nothing else is lost by that. Does not wait.
+ *
+ * Parameters: future; grace: nanoseconds, 0 or more; cancelled: gets false if all was over already, may be NULL; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: the pool is another process's, and only that one cancels; PP_OUT_OF_MEMORY.
+ * Threads: any.
+ * Death: killed here, the calls go on or end with their pool.
+ */
+int32_t pp_future_cancel(const pp_future_t *future,
+                         int64_t grace,
+                         bool *cancelled,
+                         pp_error_t **error);
+
+/**
+ * A descriptor that becomes readable, and stays so, when all calls are over, for poll and event loops.
+ *
+ * Parameters: future; fd: gets it, lent until pp_future_free; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_future_fd(const pp_future_t *future, int32_t *fd, pp_error_t **error);
+
+/**
+ * An empty set of ends.
+ *
+ * Parameters: completions: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_OS: no descriptor to spare.
+ * Threads: any.
+ * Death: nothing is left behind.
+ */
+int32_t pp_completions_open(pp_completions_t **completions, pp_error_t **error);
+
+/**
+ * Frees the set and closes its descriptor. The calls go on.
+ *
+ * Parameters: completions: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses it any more.
+ * Death: nothing is left behind.
+ */
+void pp_completions_free(pp_completions_t *completions);
+
+/**
+ * From now on the set tells of the end of this future's calls: once, when all of them are over, and at once if they are. The future may be freed.
+ *
+ * Parameters: completions; future: of any pool; key: what it tells then; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_completions_add(const pp_completions_t *completions,
+                           const pp_future_t *future,
+                           uint64_t key,
+                           pp_error_t **error);
+
+/**
+ * The next end, in the order in which calls ended.
+ *
+ * Parameters: completions; timeout: nanoseconds, negative for ever, 0 a look; key: gets the one that was given with the future; error: may be NULL.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED.
+ * Threads: any; each end is told to one.
+ * Death: as pp_future_result.
+ */
+int32_t pp_completions_next(const pp_completions_t *completions,
+                            int64_t timeout,
+                            uint64_t *key,
+                            pp_error_t **error);
+
+/**
+ * A descriptor that is readable while there are ends to be taken, for poll and event loops.
+ *
+ * Parameters: completions; fd: gets it, lent until pp_completions_free; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: as pp_future_result.
+ */
+int32_t pp_completions_fd(const pp_completions_t *completions, int32_t *fd, pp_error_t **error);
 
 /**
  * Gets the next message on a lease: should this process die, or free the lease, the message goes back to the front of its queue.
@@ -5473,6 +6161,359 @@ int32_t pp_pollable_rearm(const pp_pollable_t *pollable, pp_error_t **error);
 int32_t pp_pollable_wait(const pp_pollable_t *pollable, int64_t timeout, pp_error_t **error);
 
 /**
+ * Makes a pool and starts its workers, without waiting until they are up; called through pp_pool_create, which passes the ABI of the header.
+ *
+ * Parameters: abi: PP_ABI; options: NULL for all defaults; pool: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_SPAWN_FAILED: one of the first workers cannot be started, and none is left running; PP_BAD_ARGUMENTS: of a hook; PP_ALREADY_EXISTS: a living pool has the name; PP_OUT_OF_MEMORY; PP_INVALID_ARGUMENT; PP_FOREIGN_VERSION.
+ * Threads: any; starts two or three threads of the library, which run no code of yours.
+ * Death: the workers end with this process, even if it is killed, and the pool's name is free again. A worker that is killed fails the one call that it was running, and is replaced.
+ */
+int32_t pp_pool_create_abi(uint32_t abi,
+                           const pp_pool_options_t *options,
+                           pp_pool_t **pool,
+                           pp_error_t **error);
+
+/**
+ * Connects to a pool of this name, which another process has, to submit calls to it.
+ *
+ * Parameters: fabric: where the pool is; name; pool: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: no pool of this name lives; PP_POOL_CLOSED; PP_INVALID_ARGUMENT: its process cannot be watched from here, as in another pid namespace.
+ * Threads: any; starts two threads of the library, which run no code of yours.
+ * Death: if the pool's process dies, each call that is not done fails with PP_TERMINATED at once; if this one dies, its calls that have not begun are mostly not run.
+ */
+int32_t pp_pool_connect(const pp_fabric_t *fabric,
+                        const char *name,
+                        pp_pool_t **pool,
+                        pp_error_t **error);
+
+/**
+ * Frees the handle. A pool that was made here is terminated first, if it is not over: its workers are killed. What is not done fails with PP_TERMINATED; its futures stay readable.
+ *
+ * Parameters: pool: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more. Waits for the pool's threads.
+ * Death: killed here, the pool ends with the process.
+ */
+void pp_pool_free(pp_pool_t *pool);
+
+/**
+ * Submits one call of a task of any language. Does not wait.
+ *
+ * Parameters: pool; task: its name; arguments: `count` of them, raw bytes as byte strings; NULL for none; options: NULL: as the pool was made with; future: gets it; error: may be NULL.
+ * Returns: PP_OK: an error of the task is the future's; PP_BAD_ARGUMENTS: one is no whole value; PP_FULL: as many submissions are unfinished as may be, so wait for one; PP_POOL_CLOSED; PP_TERMINATED; PP_GAVE_UP; PP_OUT_OF_MEMORY.
+ * Threads: any.
+ * Death: if the worker is killed in the call, the future has PP_WORKER_DIED, which names task, pid and signal, or the call is retried as options say.
+ */
+int32_t pp_pool_submit(const pp_pool_t *pool,
+                       const char *task,
+                       const pp_datum_t *arguments,
+                       size_t count,
+                       const pp_call_options_t *options,
+                       pp_future_t **future,
+                       pp_error_t **error);
+
+/**
+ * Submits many calls of one task, which go to the workers in chunks. Does not wait.
+ *
+ * Parameters: pool; task: its name; arguments: of the first call, then of the second, and so on; each: how many a call has; calls: how many calls; options: NULL: as the pool was made with; future: gets one for all of them; error: may be NULL.
+ * Returns: PP_OK: errors of calls are the future's; PP_BAD_ARGUMENTS: names the first call of which one is no whole value; else as pp_pool_submit, but for PP_FULL. Nothing was submitted then.
+ * Threads: any.
+ * Death: as pp_pool_submit, each call for itself.
+ */
+int32_t pp_pool_map(const pp_pool_t *pool,
+                    const char *task,
+                    const pp_datum_t *arguments,
+                    size_t each,
+                    size_t calls,
+                    const pp_call_options_t *options,
+                    pp_future_t **future,
+                    pp_error_t **error);
+
+/**
+ * The pool takes no more work; what was submitted runs to its end, then the workers leave. Does not wait.
+ *
+ * Parameters: pool; error: may be NULL.
+ * Returns: PP_OK, also if it was closed before; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: killed here, the pool ends with the process.
+ */
+int32_t pp_pool_close(const pp_pool_t *pool, pp_error_t **error);
+
+/**
+ * Ends the workers at once, with SIGKILL. Every call that is not done fails with PP_TERMINATED. Does not wait.
+ *
+ * Parameters: pool; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: killed here, the pool ends with the process.
+ */
+int32_t pp_pool_terminate(const pp_pool_t *pool, pp_error_t **error);
+
+/**
+ * Waits until a closed or terminated pool is over: every call done, every worker gone.
+ *
+ * Parameters: pool; timeout: nanoseconds, negative for ever, 0 a look; error: may be NULL.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED; PP_INVALID_ARGUMENT: the pool is open, and would never end; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: workers that die meanwhile are replaced until all calls are done.
+ */
+int32_t pp_pool_join(const pp_pool_t *pool,
+                     int64_t timeout,
+                     pp_error_t **error);
+
+/**
+ * A descriptor that becomes readable when a closed or terminated pool is over, for poll and event loops.
+ *
+ * Parameters: pool; fd: gets it, lent until pp_pool_free; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: it is readable also when the pool has given up, because its workers died.
+ */
+int32_t pp_pool_fd(const pp_pool_t *pool, int32_t *fd, pp_error_t **error);
+
+/**
+ * Whether the pool takes calls, as far as this process knows.
+ *
+ * Parameters: pool: may be NULL.
+ * Returns: false once it was closed, terminated, has given up, or its process has died; and for NULL.
+ * Threads: any.
+ * Death: that of another process's pool is known within a second.
+ */
+bool pp_pool_is_open(const pp_pool_t *pool);
+
+/**
+ * From now on the pool has so many workers: more are started at once, those too many leave one by one as they become idle. Does not wait.
+ *
+ * Parameters: pool; workers: at least 1; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: no call is lost by a change of size.
+ */
+int32_t pp_pool_resize(const pp_pool_t *pool, uint32_t workers, pp_error_t **error);
+
+/**
+ * One of the workers that there are at this moment, in the order of their pids.
+ *
+ * Parameters: pool; index: from 0; worker: gets what is known of it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: there are not so many; PP_UNSUPPORTED: it is another process's.
+ * Threads: any. From one call to the next, workers may come and go.
+ * Death: a worker whose death the pool has not seen to yet is still there.
+ */
+int32_t pp_pool_worker(const pp_pool_t *pool, size_t index, pp_worker_info_t *worker, pp_error_t **error);
+
+/**
+ * How far the pool is.
+ *
+ * Parameters: pool; progress: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: no death makes a number wrong.
+ */
+int32_t pp_pool_progress(const pp_pool_t *pool, pp_progress_t *progress, pp_error_t **error);
+
+/**
+ * What the exit hook returned in the workers that have left in order since the last call of this function, each once, in their order.
+ *
+ * Parameters: pool; future: gets one that is done, with a result or an error for each; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: a worker that was killed has none.
+ */
+int32_t pp_pool_exit_results(const pp_pool_t *pool, pp_future_t **future, pp_error_t **error);
+
+/**
+ * Writes what the pool and its workers did until now, as far as its events are still there, to a file that ui.perfetto.dev and chrome://tracing show.
+ *
+ * Parameters: pool; path: of the file; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: the pool keeps no events; PP_OS: of the file; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: killed here, the file is not whole. What was recorded before a crash of a pool with options.events_name is read by pp_events_trace.
+ */
+int32_t pp_pool_trace(const pp_pool_t *pool,
+                      const char *path,
+                      pp_error_t **error);
+
+/**
+ * Starts a command line, of a program in any language. One that uses polyproc finds this process's fabric as its current one, and ends with this process.
+ *
+ * Parameters: command: the program, found by PATH if it has no slash, and its arguments, ended by NULL; options: may be NULL; process: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_SPAWN_FAILED: which says what is missing; PP_INVALID_ARGUMENT.
+ * Threads: any.
+ * Death: killed here, there is no process, or one that ends with this process.
+ */
+int32_t pp_process_start_command(const char *const *command,
+                                 const pp_process_options_t *options,
+                                 pp_process_t **process,
+                                 pp_error_t **error);
+
+/**
+ * Starts a process that runs one task and ends. The task is one of this program, or of options.program: offered before its pp_main, or a task of a Rust program.
+ *
+ * Parameters: task: its name; arguments: `count` of them, raw bytes as byte strings; NULL for none; options: may be NULL; process: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_SPAWN_FAILED: which says what is missing; PP_BAD_ARGUMENTS: one is no whole value; PP_INVALID_ARGUMENT. That the task is unknown there is told by pp_process_join.
+ * Threads: any.
+ * Death: killed here, there is no process, or one that ends with this process.
+ */
+int32_t pp_process_start_task(const char *task,
+                              const pp_datum_t *arguments,
+                              size_t count,
+                              const pp_process_options_t *options,
+                              pp_process_t **process,
+                              pp_error_t **error);
+
+/**
+ * Frees the handle. The process goes on.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: the process ends with this one all the same, unless it outlives it.
+ */
+void pp_process_free(pp_process_t *process);
+
+/**
+ * The process's id. After its end the system may give the same to another process.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: its pid; 0 for NULL.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+uint32_t pp_process_pid(const pp_process_t *process);
+
+/**
+ * The process's name.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: text that lives as long as the handle; "" for NULL.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+const char *pp_process_name(const pp_process_t *process);
+
+/**
+ * Whether the process has not ended yet.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: true while it runs.
+ * Threads: any.
+ * Death: a process that was killed has ended.
+ */
+bool pp_process_is_alive(const pp_process_t *process);
+
+/**
+ * A descriptor that becomes readable when the process has ended, for poll and event loops.
+ *
+ * Parameters: process; fd: gets it, lent until pp_process_free; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: it is readable at the process's end, however that ends.
+ */
+int32_t pp_process_fd(const pp_process_t *process, int32_t *fd, pp_error_t **error);
+
+/**
+ * Waits for the end of the process. May be called again, and by several threads.
+ *
+ * Parameters: process; timeout: nanoseconds, negative for ever, 0 a look; exit_code: gets 0: the task returned, or what the command left with; 1: the task failed; negative: minus the signal that ended it; may be NULL;
+ *   failure: gets why the task did not return, to be freed with pp_error_free, or NULL; may be NULL; error: may be NULL.
+ * Returns: PP_OK: it has ended, well or badly; PP_TIMEOUT; PP_INTERRUPTED; PP_OS: another part of the program took the exit status.
+ * Threads: any.
+ * Death: what the process held of its fabric is given back before this returns.
+ */
+int32_t pp_process_join(const pp_process_t *process,
+                        int64_t timeout,
+                        int32_t *exit_code,
+                        pp_error_t **failure,
+                        pp_error_t **error);
+
+/**
+ * Interrupts the process, as Ctrl-C does (SIGINT). Does not wait; nothing happens if it has ended.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_OS.
+ * Threads: any.
+ * Death: never another process is signalled, whatever became of the pid.
+ */
+int32_t pp_process_interrupt(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * Asks the process to end (SIGTERM). Does not wait; nothing happens if it has ended.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_OS.
+ * Threads: any.
+ * Death: never another process is signalled, whatever became of the pid.
+ */
+int32_t pp_process_terminate(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * Ends the process at once (SIGKILL). Does not wait; nothing happens if it has ended.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_OS.
+ * Threads: any.
+ * Death: never another process is signalled, whatever became of the pid.
+ */
+int32_t pp_process_kill(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * Asks the process to end (SIGTERM), ends it (SIGKILL) if it has not after a grace time, and waits for it; with `tree`, so for all that it started as well.
+ *
+ * Parameters: process; grace: nanoseconds, 0 or more; tree; exit_code: gets it as pp_process_join has it, may be NULL; error: may be NULL.
+ * Returns: PP_OK; PP_OS: as pp_process_join.
+ * Threads: any.
+ * Death: killed here, some of the processes were asked or ended.
+ */
+int32_t pp_process_terminate_within(const pp_process_t *process,
+                                    int64_t grace,
+                                    bool tree,
+                                    int32_t *exit_code,
+                                    pp_error_t **error);
+
+/**
+ * This process's end of a stream that was PP_STDIO_PIPE. It is the caller's from now on, to be closed.
+ *
+ * Parameters: process; stream: 0 its input, 1 its output, 2 its standard error; fd: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: it is no pipe, or was taken before.
+ * Threads: any.
+ * Death: the pipe is at its end when the process has ended.
+ */
+int32_t pp_process_take_pipe(const pp_process_t *process, int32_t stream, int32_t *fd, pp_error_t **error);
+
+/**
+ * Gives back, at once, all that is held for a process that has ended. The handle must still be freed.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: it still runs.
+ * Threads: any.
+ * Death: what is not given back goes with this process.
+ */
+int32_t pp_process_close(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * The processes that this one started and that have not ended, those without a handle as well. Collects those that have ended.
+ *
+ * Parameters: children: gets up to `room` handles, each to be freed; NULL if `room` is 0; count: gets how many there are, which may be more; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: a process that was killed is not among them.
+ */
+int32_t pp_active_children(pp_process_t **children,
+                           size_t room,
+                           size_t *count,
+                           pp_error_t **error);
+
+/**
+ * Which process started this one.
+ *
+ * Parameters: none.
+ * Returns: the pid of the process that started this one by polyproc; 0: none did.
+ * Threads: any.
+ * Death: the pid of a parent that has ended is no process any more.
+ */
+uint32_t pp_parent_pid(void);
+
+/**
  * Opens or makes a queue.
  *
  * Parameters: fabric; name: NULL for one without a name, which goes with its handle here unless its ticket was made; how: PP_OPEN, PP_CREATE or PP_OPEN_OR_CREATE; options: may be NULL, used by who makes it; queue: gets it; error: may be NULL.
@@ -6591,6 +7632,123 @@ int32_t pp_shm_unlink(const pp_shm_t *shm, pp_error_t **error);
 int32_t pp_shm_unlink_name(const char *name, pp_error_t **error);
 
 /**
+ * Offers a function as the task `name` of this process, from now on and for good: to pools that it joins, and, if this is said before pp_main, to whoever starts this program as a worker or for a call.
+ *
+ * Parameters: name: UTF-8, up to 65,535 bytes; task; context: given to each of its calls, may be NULL; error: may be NULL.
+ * Returns: PP_OK; PP_AMBIGUOUS_TASK: the name is taken; PP_INVALID_ARGUMENT.
+ * Threads: any. The task is called by several threads at once if several run calls.
+ * Death: if the process is killed in the task, its call fails with PP_WORKER_DIED, which names task, pid and signal, or is retried; nothing else is lost.
+ */
+int32_t pp_task_offer(const char *name,
+                      pp_task_t task,
+                      void *context,
+                      pp_error_t **error);
+
+/**
+ * Where this program, if it was started by polyproc to run a call or as the worker of a pool, does that, and never returns; called through pp_main, which passes the ABI of the header. In any other process it does nothing.
+ * It stands in main behind every pp_task_offer and before all else.
+ *
+ * Parameters: abi: PP_ABI; error: may be NULL.
+ * Returns: PP_OK: this is an ordinary process, and main goes on; PP_FOREIGN_VERSION: the library has another ABI.
+ * Threads: the main thread.
+ * Death: a child ends with the process that started it, even if that is killed, unless it was told to outlive it.
+ */
+int32_t pp_main_abi(uint32_t abi,
+                    pp_error_t **error);
+
+/**
+ * Says why the task that is running failed. The caller's error is PP_PANICKED, with this message as pp_error_remote_message; it is retried where errors are.
+ *
+ * Parameters: call; message: what went wrong, in one sentence; backtrace: where, may be NULL.
+ * Returns: PP_PANICKED, to be returned by the task; PP_INVALID_ARGUMENT, to be returned as well, if call or message is NULL or no UTF-8.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+int32_t pp_call_fail(const pp_call_t *call,
+                     const char *message,
+                     const char *backtrace);
+
+/**
+ * As pp_call_fail, with what an error of this library says. The error is freed.
+ *
+ * Parameters: call; error: may be NULL, then the task failed without a reason.
+ * Returns: as pp_call_fail.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+int32_t pp_call_fail_with(const pp_call_t *call, pp_error_t *error);
+
+/**
+ * Says that the arguments do not fit the task that is running. The caller's error is PP_BAD_ARGUMENTS; it is not retried.
+ *
+ * Parameters: call; message: what was expected.
+ * Returns: as pp_call_fail.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+int32_t pp_call_bad_arguments(const pp_call_t *call, const char *message);
+
+/**
+ * The name by which the task was called.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: text that lives until the task returns; "" for NULL.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+const char *pp_call_task(const pp_call_t *call);
+
+/**
+ * Which call this is of those submitted together, from 0.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: the number; 0 for a single call, and outside of a pool.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+uint64_t pp_call_number(const pp_call_t *call);
+
+/**
+ * Which attempt of the call this is, from 1.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: the attempt; 0 outside of a pool.
+ * Threads: any, until the task returns.
+ * Death: an attempt in which a worker died counts.
+ */
+uint32_t pp_call_attempt(const pp_call_t *call);
+
+/**
+ * Whether the call was told to stop: it was cancelled, or its soft limit has passed. A task may ask in its inner loop.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: true: the task had better fail, or return what it has; if it was cancelled, its process is ended when the grace is over.
+ * Threads: any, until the task returns.
+ * Death: nothing is changed.
+ */
+bool pp_call_cancelled(const pp_call_t *call);
+
+/**
+ * How long until the call is told to stop by its soft limit, or, if it has none, until its worker is killed by its hard limit.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: nanoseconds, 0: now; -1: there is no limit.
+ * Threads: any, until the task returns.
+ * Death: nothing is changed.
+ */
+int64_t pp_call_time_left(const pp_call_t *call);
+
+/**
+ * The place of this process in the pool whose worker it is: no two that live at the same time have the same, and a worker that is started in place of another has the other's.
+ *
+ * Parameters: none.
+ * Returns: the place, from 0; -1: the process was not started as a worker.
+ * Threads: any.
+ * Death: a successor has the place of the dead one.
+ */
+int64_t pp_worker_place(void);
+
+/**
  * What a ticket leads to.
  *
  * Parameters: ticket: may be NULL.
@@ -6629,6 +7787,124 @@ int32_t pp_ticket_to_text(const pp_ticket_t *ticket, char *text, pp_error_t **er
  * Death: nothing is looked up.
  */
 int32_t pp_ticket_from_text(const char *text, pp_ticket_t *ticket, pp_error_t **error);
+
+/**
+ * Joins a pool that has a name, and waits until it has let this process in. The pool's start hook is run. All workers of a pool should offer the same tasks: any may get any call.
+ *
+ * Parameters: fabric: where the pool is; pool: its name; worker: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: no pool of this name lives; PP_POOL_CLOSED; PP_INVALID_ARGUMENT: this process has the pool, or is a worker of it already by the same fabric handle; what the start hook failed with.
+ * Threads: any.
+ * Death: if the pool's process dies meanwhile: PP_NOT_FOUND or PP_POOL_CLOSED.
+ */
+int32_t pp_worker_join(const pp_fabric_t *fabric,
+                       const char *pool,
+                       pp_worker_t **worker,
+                       pp_error_t **error);
+
+/**
+ * Leaves the pool in order, if that was not done, and frees the handle.
+ *
+ * Parameters: worker: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: as pp_worker_step.
+ */
+void pp_worker_free(pp_worker_t *worker);
+
+/**
+ * Runs calls until the pool is over, or the worker was asked to leave. Then it has left.
+ *
+ * Parameters: worker; error: may be NULL.
+ * Returns: PP_OK: it has left; PP_INTERRUPTED: between two batches of calls, none is lost; PP_CORRUPT.
+ * Threads: one at a time; the tasks run in it.
+ * Death: as pp_worker_step.
+ */
+int32_t pp_worker_run(pp_worker_t *worker, pp_error_t **error);
+
+/**
+ * Waits for a batch of calls and runs it: for programs with a loop of their own. A pool that is closed does not wait for a worker that takes no step.
+ *
+ * Parameters: worker; timeout: nanoseconds to wait for a batch, negative for ever, 0 a look; error: may be NULL.
+ * Returns: PP_OK: a batch was run; PP_TIMEOUT: there was none; PP_POOL_CLOSED: the worker has left, because it was asked to or the pool is over; PP_INTERRUPTED: no call was begun; PP_CORRUPT.
+ * Threads: one at a time; the tasks run in it.
+ * Death: if this process is killed in a call, that call fails with PP_WORKER_DIED or is retried, and the rest of the batch runs elsewhere. If the pool's process dies, the worker has left within a second.
+ */
+int32_t pp_worker_step(pp_worker_t *worker,
+                       int64_t timeout,
+                       pp_error_t **error);
+
+/**
+ * Leaves the pool now, in order: the exit hook is run. Nothing happens if it has left.
+ *
+ * Parameters: worker; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: one at a time; from other threads, see pp_worker_leaver.
+ * Death: killed here, it has left or died; no call is lost.
+ */
+int32_t pp_worker_leave(pp_worker_t *worker, pp_error_t **error);
+
+/**
+ * Whether the worker has left, or its pool has ended.
+ *
+ * Parameters: worker: may be NULL.
+ * Returns: true if so, and for NULL.
+ * Threads: one at a time.
+ * Death: the end of a pool's process is seen by the next step.
+ */
+bool pp_worker_has_left(const pp_worker_t *worker);
+
+/**
+ * How many batches of calls the worker has taken.
+ *
+ * Parameters: worker: may be NULL.
+ * Returns: the number; 0 for NULL.
+ * Threads: one at a time.
+ * Death: nothing is shared.
+ */
+uint64_t pp_worker_batches(const pp_worker_t *worker);
+
+/**
+ * A descriptor that is readable when there may be a batch to step for, or the pool is closed or has ended. After a step with PP_TIMEOUT, rearm it. Step about once a second all the same: a leaver, or the death
+ * of the pool's process, may not be seen by it at once.
+ *
+ * Parameters: worker; pollable: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_POOL_CLOSED: it has left; PP_OS.
+ * Threads: one at a time; starts one helper thread of the library, once in a process.
+ * Death: as pp_pollable_fd.
+ */
+int32_t pp_worker_pollable(const pp_worker_t *worker,
+                           pp_pollable_t **pollable,
+                           pp_error_t **error);
+
+/**
+ * What makes the worker leave from another thread, or from a signal's handler.
+ *
+ * Parameters: worker; leaver: gets it, and may outlive the worker; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: one at a time.
+ * Death: nothing is shared.
+ */
+int32_t pp_worker_leaver(const pp_worker_t *worker, pp_leaver_t **leaver, pp_error_t **error);
+
+/**
+ * Frees a leaver.
+ *
+ * Parameters: leaver: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses it any more.
+ * Death: nothing is shared.
+ */
+void pp_leaver_free(pp_leaver_t *leaver);
+
+/**
+ * Asks the worker to leave: when the batch that it runs is over, or within a quarter of a second if it waits. Does not wait for that.
+ *
+ * Parameters: leaver: may be NULL.
+ * Returns: nothing.
+ * Threads: any; also in the handler of a signal.
+ * Death: nothing is shared.
+ */
+void pp_leaver_leave(const pp_leaver_t *leaver);
 
 /**
  * A writer of one value.
@@ -7848,6 +9124,359 @@ int32_t pp_pollable_rearm(const pp_pollable_t *pollable, pp_error_t **error);
 int32_t pp_pollable_wait(const pp_pollable_t *pollable, int64_t timeout, pp_error_t **error);
 
 /**
+ * Makes a pool and starts its workers, without waiting until they are up; called through pp_pool_create, which passes the ABI of the header.
+ *
+ * Parameters: abi: PP_ABI; options: NULL for all defaults; pool: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_SPAWN_FAILED: one of the first workers cannot be started, and none is left running; PP_BAD_ARGUMENTS: of a hook; PP_ALREADY_EXISTS: a living pool has the name; PP_OUT_OF_MEMORY; PP_INVALID_ARGUMENT; PP_FOREIGN_VERSION.
+ * Threads: any; starts two or three threads of the library, which run no code of yours.
+ * Death: the workers end with this process, even if it is killed, and the pool's name is free again. A worker that is killed fails the one call that it was running, and is replaced.
+ */
+int32_t pp_pool_create_abi(uint32_t abi,
+                           const pp_pool_options_t *options,
+                           pp_pool_t **pool,
+                           pp_error_t **error);
+
+/**
+ * Connects to a pool of this name, which another process has, to submit calls to it.
+ *
+ * Parameters: fabric: where the pool is; name; pool: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: no pool of this name lives; PP_POOL_CLOSED; PP_INVALID_ARGUMENT: its process cannot be watched from here, as in another pid namespace.
+ * Threads: any; starts two threads of the library, which run no code of yours.
+ * Death: if the pool's process dies, each call that is not done fails with PP_TERMINATED at once; if this one dies, its calls that have not begun are mostly not run.
+ */
+int32_t pp_pool_connect(const pp_fabric_t *fabric,
+                        const char *name,
+                        pp_pool_t **pool,
+                        pp_error_t **error);
+
+/**
+ * Frees the handle. A pool that was made here is terminated first, if it is not over: its workers are killed. What is not done fails with PP_TERMINATED; its futures stay readable.
+ *
+ * Parameters: pool: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more. Waits for the pool's threads.
+ * Death: killed here, the pool ends with the process.
+ */
+void pp_pool_free(pp_pool_t *pool);
+
+/**
+ * Submits one call of a task of any language. Does not wait.
+ *
+ * Parameters: pool; task: its name; arguments: `count` of them, raw bytes as byte strings; NULL for none; options: NULL: as the pool was made with; future: gets it; error: may be NULL.
+ * Returns: PP_OK: an error of the task is the future's; PP_BAD_ARGUMENTS: one is no whole value; PP_FULL: as many submissions are unfinished as may be, so wait for one; PP_POOL_CLOSED; PP_TERMINATED; PP_GAVE_UP; PP_OUT_OF_MEMORY.
+ * Threads: any.
+ * Death: if the worker is killed in the call, the future has PP_WORKER_DIED, which names task, pid and signal, or the call is retried as options say.
+ */
+int32_t pp_pool_submit(const pp_pool_t *pool,
+                       const char *task,
+                       const pp_datum_t *arguments,
+                       size_t count,
+                       const pp_call_options_t *options,
+                       pp_future_t **future,
+                       pp_error_t **error);
+
+/**
+ * Submits many calls of one task, which go to the workers in chunks. Does not wait.
+ *
+ * Parameters: pool; task: its name; arguments: of the first call, then of the second, and so on; each: how many a call has; calls: how many calls; options: NULL: as the pool was made with; future: gets one for all of them; error: may be NULL.
+ * Returns: PP_OK: errors of calls are the future's; PP_BAD_ARGUMENTS: names the first call of which one is no whole value; else as pp_pool_submit, but for PP_FULL. Nothing was submitted then.
+ * Threads: any.
+ * Death: as pp_pool_submit, each call for itself.
+ */
+int32_t pp_pool_map(const pp_pool_t *pool,
+                    const char *task,
+                    const pp_datum_t *arguments,
+                    size_t each,
+                    size_t calls,
+                    const pp_call_options_t *options,
+                    pp_future_t **future,
+                    pp_error_t **error);
+
+/**
+ * The pool takes no more work; what was submitted runs to its end, then the workers leave. Does not wait.
+ *
+ * Parameters: pool; error: may be NULL.
+ * Returns: PP_OK, also if it was closed before; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: killed here, the pool ends with the process.
+ */
+int32_t pp_pool_close(const pp_pool_t *pool, pp_error_t **error);
+
+/**
+ * Ends the workers at once, with SIGKILL. Every call that is not done fails with PP_TERMINATED. Does not wait.
+ *
+ * Parameters: pool; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: killed here, the pool ends with the process.
+ */
+int32_t pp_pool_terminate(const pp_pool_t *pool, pp_error_t **error);
+
+/**
+ * Waits until a closed or terminated pool is over: every call done, every worker gone.
+ *
+ * Parameters: pool; timeout: nanoseconds, negative for ever, 0 a look; error: may be NULL.
+ * Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED; PP_INVALID_ARGUMENT: the pool is open, and would never end; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: workers that die meanwhile are replaced until all calls are done.
+ */
+int32_t pp_pool_join(const pp_pool_t *pool,
+                     int64_t timeout,
+                     pp_error_t **error);
+
+/**
+ * A descriptor that becomes readable when a closed or terminated pool is over, for poll and event loops.
+ *
+ * Parameters: pool; fd: gets it, lent until pp_pool_free; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: it is readable also when the pool has given up, because its workers died.
+ */
+int32_t pp_pool_fd(const pp_pool_t *pool, int32_t *fd, pp_error_t **error);
+
+/**
+ * Whether the pool takes calls, as far as this process knows.
+ *
+ * Parameters: pool: may be NULL.
+ * Returns: false once it was closed, terminated, has given up, or its process has died; and for NULL.
+ * Threads: any.
+ * Death: that of another process's pool is known within a second.
+ */
+bool pp_pool_is_open(const pp_pool_t *pool);
+
+/**
+ * From now on the pool has so many workers: more are started at once, those too many leave one by one as they become idle. Does not wait.
+ *
+ * Parameters: pool; workers: at least 1; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: no call is lost by a change of size.
+ */
+int32_t pp_pool_resize(const pp_pool_t *pool, uint32_t workers, pp_error_t **error);
+
+/**
+ * One of the workers that there are at this moment, in the order of their pids.
+ *
+ * Parameters: pool; index: from 0; worker: gets what is known of it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: there are not so many; PP_UNSUPPORTED: it is another process's.
+ * Threads: any. From one call to the next, workers may come and go.
+ * Death: a worker whose death the pool has not seen to yet is still there.
+ */
+int32_t pp_pool_worker(const pp_pool_t *pool, size_t index, pp_worker_info_t *worker, pp_error_t **error);
+
+/**
+ * How far the pool is.
+ *
+ * Parameters: pool; progress: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: no death makes a number wrong.
+ */
+int32_t pp_pool_progress(const pp_pool_t *pool, pp_progress_t *progress, pp_error_t **error);
+
+/**
+ * What the exit hook returned in the workers that have left in order since the last call of this function, each once, in their order.
+ *
+ * Parameters: pool; future: gets one that is done, with a result or an error for each; error: may be NULL.
+ * Returns: PP_OK; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: a worker that was killed has none.
+ */
+int32_t pp_pool_exit_results(const pp_pool_t *pool, pp_future_t **future, pp_error_t **error);
+
+/**
+ * Writes what the pool and its workers did until now, as far as its events are still there, to a file that ui.perfetto.dev and chrome://tracing show.
+ *
+ * Parameters: pool; path: of the file; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: the pool keeps no events; PP_OS: of the file; PP_UNSUPPORTED: it is another process's.
+ * Threads: any.
+ * Death: killed here, the file is not whole. What was recorded before a crash of a pool with options.events_name is read by pp_events_trace.
+ */
+int32_t pp_pool_trace(const pp_pool_t *pool,
+                      const char *path,
+                      pp_error_t **error);
+
+/**
+ * Starts a command line, of a program in any language. One that uses polyproc finds this process's fabric as its current one, and ends with this process.
+ *
+ * Parameters: command: the program, found by PATH if it has no slash, and its arguments, ended by NULL; options: may be NULL; process: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_SPAWN_FAILED: which says what is missing; PP_INVALID_ARGUMENT.
+ * Threads: any.
+ * Death: killed here, there is no process, or one that ends with this process.
+ */
+int32_t pp_process_start_command(const char *const *command,
+                                 const pp_process_options_t *options,
+                                 pp_process_t **process,
+                                 pp_error_t **error);
+
+/**
+ * Starts a process that runs one task and ends. The task is one of this program, or of options.program: offered before its pp_main, or a task of a Rust program.
+ *
+ * Parameters: task: its name; arguments: `count` of them, raw bytes as byte strings; NULL for none; options: may be NULL; process: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_SPAWN_FAILED: which says what is missing; PP_BAD_ARGUMENTS: one is no whole value; PP_INVALID_ARGUMENT. That the task is unknown there is told by pp_process_join.
+ * Threads: any.
+ * Death: killed here, there is no process, or one that ends with this process.
+ */
+int32_t pp_process_start_task(const char *task,
+                              const pp_datum_t *arguments,
+                              size_t count,
+                              const pp_process_options_t *options,
+                              pp_process_t **process,
+                              pp_error_t **error);
+
+/**
+ * Frees the handle. The process goes on.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: the process ends with this one all the same, unless it outlives it.
+ */
+void pp_process_free(pp_process_t *process);
+
+/**
+ * The process's id. After its end the system may give the same to another process.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: its pid; 0 for NULL.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+uint32_t pp_process_pid(const pp_process_t *process);
+
+/**
+ * The process's name.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: text that lives as long as the handle; "" for NULL.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+const char *pp_process_name(const pp_process_t *process);
+
+/**
+ * Whether the process has not ended yet.
+ *
+ * Parameters: process: may be NULL.
+ * Returns: true while it runs.
+ * Threads: any.
+ * Death: a process that was killed has ended.
+ */
+bool pp_process_is_alive(const pp_process_t *process);
+
+/**
+ * A descriptor that becomes readable when the process has ended, for poll and event loops.
+ *
+ * Parameters: process; fd: gets it, lent until pp_process_free; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: it is readable at the process's end, however that ends.
+ */
+int32_t pp_process_fd(const pp_process_t *process, int32_t *fd, pp_error_t **error);
+
+/**
+ * Waits for the end of the process. May be called again, and by several threads.
+ *
+ * Parameters: process; timeout: nanoseconds, negative for ever, 0 a look; exit_code: gets 0: the task returned, or what the command left with; 1: the task failed; negative: minus the signal that ended it; may be NULL;
+ *   failure: gets why the task did not return, to be freed with pp_error_free, or NULL; may be NULL; error: may be NULL.
+ * Returns: PP_OK: it has ended, well or badly; PP_TIMEOUT; PP_INTERRUPTED; PP_OS: another part of the program took the exit status.
+ * Threads: any.
+ * Death: what the process held of its fabric is given back before this returns.
+ */
+int32_t pp_process_join(const pp_process_t *process,
+                        int64_t timeout,
+                        int32_t *exit_code,
+                        pp_error_t **failure,
+                        pp_error_t **error);
+
+/**
+ * Interrupts the process, as Ctrl-C does (SIGINT). Does not wait; nothing happens if it has ended.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_OS.
+ * Threads: any.
+ * Death: never another process is signalled, whatever became of the pid.
+ */
+int32_t pp_process_interrupt(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * Asks the process to end (SIGTERM). Does not wait; nothing happens if it has ended.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_OS.
+ * Threads: any.
+ * Death: never another process is signalled, whatever became of the pid.
+ */
+int32_t pp_process_terminate(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * Ends the process at once (SIGKILL). Does not wait; nothing happens if it has ended.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_OS.
+ * Threads: any.
+ * Death: never another process is signalled, whatever became of the pid.
+ */
+int32_t pp_process_kill(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * Asks the process to end (SIGTERM), ends it (SIGKILL) if it has not after a grace time, and waits for it; with `tree`, so for all that it started as well.
+ *
+ * Parameters: process; grace: nanoseconds, 0 or more; tree; exit_code: gets it as pp_process_join has it, may be NULL; error: may be NULL.
+ * Returns: PP_OK; PP_OS: as pp_process_join.
+ * Threads: any.
+ * Death: killed here, some of the processes were asked or ended.
+ */
+int32_t pp_process_terminate_within(const pp_process_t *process,
+                                    int64_t grace,
+                                    bool tree,
+                                    int32_t *exit_code,
+                                    pp_error_t **error);
+
+/**
+ * This process's end of a stream that was PP_STDIO_PIPE. It is the caller's from now on, to be closed.
+ *
+ * Parameters: process; stream: 0 its input, 1 its output, 2 its standard error; fd: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: it is no pipe, or was taken before.
+ * Threads: any.
+ * Death: the pipe is at its end when the process has ended.
+ */
+int32_t pp_process_take_pipe(const pp_process_t *process, int32_t stream, int32_t *fd, pp_error_t **error);
+
+/**
+ * Gives back, at once, all that is held for a process that has ended. The handle must still be freed.
+ *
+ * Parameters: process; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: it still runs.
+ * Threads: any.
+ * Death: what is not given back goes with this process.
+ */
+int32_t pp_process_close(const pp_process_t *process, pp_error_t **error);
+
+/**
+ * The processes that this one started and that have not ended, those without a handle as well. Collects those that have ended.
+ *
+ * Parameters: children: gets up to `room` handles, each to be freed; NULL if `room` is 0; count: gets how many there are, which may be more; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: a process that was killed is not among them.
+ */
+int32_t pp_active_children(pp_process_t **children,
+                           size_t room,
+                           size_t *count,
+                           pp_error_t **error);
+
+/**
+ * Which process started this one.
+ *
+ * Parameters: none.
+ * Returns: the pid of the process that started this one by polyproc; 0: none did.
+ * Threads: any.
+ * Death: the pid of a parent that has ended is no process any more.
+ */
+uint32_t pp_parent_pid(void);
+
+/**
  * Opens or makes a queue.
  *
  * Parameters: fabric; name: NULL for one without a name, which goes with its handle here unless its ticket was made; how: PP_OPEN, PP_CREATE or PP_OPEN_OR_CREATE; options: may be NULL, used by who makes it; queue: gets it; error: may be NULL.
@@ -8966,6 +10595,123 @@ int32_t pp_shm_unlink(const pp_shm_t *shm, pp_error_t **error);
 int32_t pp_shm_unlink_name(const char *name, pp_error_t **error);
 
 /**
+ * Offers a function as the task `name` of this process, from now on and for good: to pools that it joins, and, if this is said before pp_main, to whoever starts this program as a worker or for a call.
+ *
+ * Parameters: name: UTF-8, up to 65,535 bytes; task; context: given to each of its calls, may be NULL; error: may be NULL.
+ * Returns: PP_OK; PP_AMBIGUOUS_TASK: the name is taken; PP_INVALID_ARGUMENT.
+ * Threads: any. The task is called by several threads at once if several run calls.
+ * Death: if the process is killed in the task, its call fails with PP_WORKER_DIED, which names task, pid and signal, or is retried; nothing else is lost.
+ */
+int32_t pp_task_offer(const char *name,
+                      pp_task_t task,
+                      void *context,
+                      pp_error_t **error);
+
+/**
+ * Where this program, if it was started by polyproc to run a call or as the worker of a pool, does that, and never returns; called through pp_main, which passes the ABI of the header. In any other process it does nothing.
+ * It stands in main behind every pp_task_offer and before all else.
+ *
+ * Parameters: abi: PP_ABI; error: may be NULL.
+ * Returns: PP_OK: this is an ordinary process, and main goes on; PP_FOREIGN_VERSION: the library has another ABI.
+ * Threads: the main thread.
+ * Death: a child ends with the process that started it, even if that is killed, unless it was told to outlive it.
+ */
+int32_t pp_main_abi(uint32_t abi,
+                    pp_error_t **error);
+
+/**
+ * Says why the task that is running failed. The caller's error is PP_PANICKED, with this message as pp_error_remote_message; it is retried where errors are.
+ *
+ * Parameters: call; message: what went wrong, in one sentence; backtrace: where, may be NULL.
+ * Returns: PP_PANICKED, to be returned by the task; PP_INVALID_ARGUMENT, to be returned as well, if call or message is NULL or no UTF-8.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+int32_t pp_call_fail(const pp_call_t *call,
+                     const char *message,
+                     const char *backtrace);
+
+/**
+ * As pp_call_fail, with what an error of this library says. The error is freed.
+ *
+ * Parameters: call; error: may be NULL, then the task failed without a reason.
+ * Returns: as pp_call_fail.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+int32_t pp_call_fail_with(const pp_call_t *call, pp_error_t *error);
+
+/**
+ * Says that the arguments do not fit the task that is running. The caller's error is PP_BAD_ARGUMENTS; it is not retried.
+ *
+ * Parameters: call; message: what was expected.
+ * Returns: as pp_call_fail.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+int32_t pp_call_bad_arguments(const pp_call_t *call, const char *message);
+
+/**
+ * The name by which the task was called.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: text that lives until the task returns; "" for NULL.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+const char *pp_call_task(const pp_call_t *call);
+
+/**
+ * Which call this is of those submitted together, from 0.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: the number; 0 for a single call, and outside of a pool.
+ * Threads: any, until the task returns.
+ * Death: nothing is shared.
+ */
+uint64_t pp_call_number(const pp_call_t *call);
+
+/**
+ * Which attempt of the call this is, from 1.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: the attempt; 0 outside of a pool.
+ * Threads: any, until the task returns.
+ * Death: an attempt in which a worker died counts.
+ */
+uint32_t pp_call_attempt(const pp_call_t *call);
+
+/**
+ * Whether the call was told to stop: it was cancelled, or its soft limit has passed. A task may ask in its inner loop.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: true: the task had better fail, or return what it has; if it was cancelled, its process is ended when the grace is over.
+ * Threads: any, until the task returns.
+ * Death: nothing is changed.
+ */
+bool pp_call_cancelled(const pp_call_t *call);
+
+/**
+ * How long until the call is told to stop by its soft limit, or, if it has none, until its worker is killed by its hard limit.
+ *
+ * Parameters: call: may be NULL.
+ * Returns: nanoseconds, 0: now; -1: there is no limit.
+ * Threads: any, until the task returns.
+ * Death: nothing is changed.
+ */
+int64_t pp_call_time_left(const pp_call_t *call);
+
+/**
+ * The place of this process in the pool whose worker it is: no two that live at the same time have the same, and a worker that is started in place of another has the other's.
+ *
+ * Parameters: none.
+ * Returns: the place, from 0; -1: the process was not started as a worker.
+ * Threads: any.
+ * Death: a successor has the place of the dead one.
+ */
+int64_t pp_worker_place(void);
+
+/**
  * What a ticket leads to.
  *
  * Parameters: ticket: may be NULL.
@@ -9004,6 +10750,124 @@ int32_t pp_ticket_to_text(const pp_ticket_t *ticket, char *text, pp_error_t **er
  * Death: nothing is looked up.
  */
 int32_t pp_ticket_from_text(const char *text, pp_ticket_t *ticket, pp_error_t **error);
+
+/**
+ * Joins a pool that has a name, and waits until it has let this process in. The pool's start hook is run. All workers of a pool should offer the same tasks: any may get any call.
+ *
+ * Parameters: fabric: where the pool is; pool: its name; worker: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: no pool of this name lives; PP_POOL_CLOSED; PP_INVALID_ARGUMENT: this process has the pool, or is a worker of it already by the same fabric handle; what the start hook failed with.
+ * Threads: any.
+ * Death: if the pool's process dies meanwhile: PP_NOT_FOUND or PP_POOL_CLOSED.
+ */
+int32_t pp_worker_join(const pp_fabric_t *fabric,
+                       const char *pool,
+                       pp_worker_t **worker,
+                       pp_error_t **error);
+
+/**
+ * Leaves the pool in order, if that was not done, and frees the handle.
+ *
+ * Parameters: worker: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: as pp_worker_step.
+ */
+void pp_worker_free(pp_worker_t *worker);
+
+/**
+ * Runs calls until the pool is over, or the worker was asked to leave. Then it has left.
+ *
+ * Parameters: worker; error: may be NULL.
+ * Returns: PP_OK: it has left; PP_INTERRUPTED: between two batches of calls, none is lost; PP_CORRUPT.
+ * Threads: one at a time; the tasks run in it.
+ * Death: as pp_worker_step.
+ */
+int32_t pp_worker_run(pp_worker_t *worker, pp_error_t **error);
+
+/**
+ * Waits for a batch of calls and runs it: for programs with a loop of their own. A pool that is closed does not wait for a worker that takes no step.
+ *
+ * Parameters: worker; timeout: nanoseconds to wait for a batch, negative for ever, 0 a look; error: may be NULL.
+ * Returns: PP_OK: a batch was run; PP_TIMEOUT: there was none; PP_POOL_CLOSED: the worker has left, because it was asked to or the pool is over; PP_INTERRUPTED: no call was begun; PP_CORRUPT.
+ * Threads: one at a time; the tasks run in it.
+ * Death: if this process is killed in a call, that call fails with PP_WORKER_DIED or is retried, and the rest of the batch runs elsewhere. If the pool's process dies, the worker has left within a second.
+ */
+int32_t pp_worker_step(pp_worker_t *worker,
+                       int64_t timeout,
+                       pp_error_t **error);
+
+/**
+ * Leaves the pool now, in order: the exit hook is run. Nothing happens if it has left.
+ *
+ * Parameters: worker; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: one at a time; from other threads, see pp_worker_leaver.
+ * Death: killed here, it has left or died; no call is lost.
+ */
+int32_t pp_worker_leave(pp_worker_t *worker, pp_error_t **error);
+
+/**
+ * Whether the worker has left, or its pool has ended.
+ *
+ * Parameters: worker: may be NULL.
+ * Returns: true if so, and for NULL.
+ * Threads: one at a time.
+ * Death: the end of a pool's process is seen by the next step.
+ */
+bool pp_worker_has_left(const pp_worker_t *worker);
+
+/**
+ * How many batches of calls the worker has taken.
+ *
+ * Parameters: worker: may be NULL.
+ * Returns: the number; 0 for NULL.
+ * Threads: one at a time.
+ * Death: nothing is shared.
+ */
+uint64_t pp_worker_batches(const pp_worker_t *worker);
+
+/**
+ * A descriptor that is readable when there may be a batch to step for, or the pool is closed or has ended. After a step with PP_TIMEOUT, rearm it. Step about once a second all the same: a leaver, or the death
+ * of the pool's process, may not be seen by it at once.
+ *
+ * Parameters: worker; pollable: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_POOL_CLOSED: it has left; PP_OS.
+ * Threads: one at a time; starts one helper thread of the library, once in a process.
+ * Death: as pp_pollable_fd.
+ */
+int32_t pp_worker_pollable(const pp_worker_t *worker,
+                           pp_pollable_t **pollable,
+                           pp_error_t **error);
+
+/**
+ * What makes the worker leave from another thread, or from a signal's handler.
+ *
+ * Parameters: worker; leaver: gets it, and may outlive the worker; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: one at a time.
+ * Death: nothing is shared.
+ */
+int32_t pp_worker_leaver(const pp_worker_t *worker, pp_leaver_t **leaver, pp_error_t **error);
+
+/**
+ * Frees a leaver.
+ *
+ * Parameters: leaver: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses it any more.
+ * Death: nothing is shared.
+ */
+void pp_leaver_free(pp_leaver_t *leaver);
+
+/**
+ * Asks the worker to leave: when the batch that it runs is over, or within a quarter of a second if it waits. Does not wait for that.
+ *
+ * Parameters: leaver: may be NULL.
+ * Returns: nothing.
+ * Threads: any; also in the handler of a signal.
+ * Death: nothing is shared.
+ */
+void pp_leaver_leave(const pp_leaver_t *leaver);
 
 /**
  * A writer of one value.
@@ -9193,7 +11057,14 @@ int32_t pp_writer_datum(const pp_writer_t *writer, pp_datum_t *datum, pp_error_t
 #define PP_FABRIC_OPTIONS_INIT {sizeof(pp_fabric_options_t), 0, 0}
 #define PP_QUEUE_OPTIONS_INIT {sizeof(pp_queue_options_t), 0, 0, 0, 0, NULL, 0}
 #define PP_CELLS_OPTIONS_INIT {sizeof(pp_cells_options_t), 0, 0, 0, NULL, 0, 0, NULL, NULL}
+#define PP_PROCESS_OPTIONS_INIT {sizeof(pp_process_options_t), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0}
+#define PP_CALL_OPTIONS_INIT {sizeof(pp_call_options_t), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define PP_POOL_OPTIONS_INIT \
+    {sizeof(pp_pool_options_t), NULL, NULL, 0, 0, 0, NULL, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0}
 #define PP_PEERING_OPTIONS_INIT {sizeof(pp_peering_options_t), NULL, 0, 0, 0, 0, 0, 0}
+
+/* A process's stream that leads to a descriptor of this one. */
+#define PP_STDIO_FD(fd) (-1 - (fd))
 
 /* Lengths of time for timeouts: 5 * PP_SECOND. */
 #define PP_MILLISECOND ((int64_t)1000000)
@@ -9304,6 +11175,18 @@ static inline pp_datum_t pp_object(const pp_ticket_t *ticket)
     pp_datum_t datum = pp_encoded(ticket, 40, PP_CODEC_VALUE);
     datum.form = PP_FORM_TICKET;
     return datum;
+}
+
+/* pp_main_abi with the ABI of this header. */
+static inline int32_t pp_main(pp_error_t **error)
+{
+    return pp_main_abi(PP_ABI, error);
+}
+
+/* pp_pool_create_abi with the ABI of this header. */
+static inline int32_t pp_pool_create(const pp_pool_options_t *options, pp_pool_t **pool, pp_error_t **error)
+{
+    return pp_pool_create_abi(PP_ABI, options, pool, error);
 }
 
 #endif /* POLYPROC_H */

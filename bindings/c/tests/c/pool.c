@@ -282,7 +282,7 @@ static void hooks_and_traces(void)
     future = submit(pool, "spin", NULL);
     {
         pp_future_t *more = NULL;
-        EXPECT(PP_FULL, NULL, pp_pool_submit(pool, "nothing", NULL, &more, &error));
+        EXPECT(PP_FULL, NULL, pp_pool_submit(pool, "nothing", NULL, 0, NULL, &more, &error));
         CHECK(more == NULL);
     }
     OK(pp_future_cancel(future, 60 * PP_SECOND, NULL, &error));
@@ -385,7 +385,7 @@ static void bad_input(void)
     BAD("pool", pp_pool_submit(NULL, "add", NULL, 0, NULL, &future, &error));
     BAD("task", pp_pool_submit(pool, NULL, NULL, 0, NULL, &future, &error));
     BAD("UTF-8", pp_pool_submit(pool, "\xff", NULL, 0, NULL, &future, &error));
-    BAD("future", pp_pool_submit(pool, "add", NULL, NULL, &error));
+    BAD("future", pp_pool_submit(pool, "add", NULL, 0, NULL, NULL, &error));
     BAD("pool", pp_pool_map(NULL, "add", NULL, 1, 0, NULL, &future, &error));
     BAD("task", pp_pool_map(pool, NULL, NULL, 1, 0, NULL, &future, &error));
     BAD("arguments", pp_pool_map(pool, "add", NULL, 1, 3, NULL, &future, &error));

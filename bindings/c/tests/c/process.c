@@ -195,10 +195,21 @@ static void bad_input(void)
     pp_process_free(NULL);
 }
 
+/* One name, one task. */
+static void offers(void)
+{
+    EXPECT(PP_AMBIGUOUS_TASK, "add", pp_task_offer("add", task_add, NULL, &error));
+    BAD("name", pp_task_offer("", task_add, NULL, &error));
+    BAD("name", pp_task_offer(NULL, task_add, NULL, &error));
+    BAD("UTF-8", pp_task_offer("\xff", task_add, NULL, &error));
+    BAD("task", pp_task_offer("none", NULL, NULL, &error));
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
     offer_tasks();
+    offers();
     OK(pp_main(&error));
     EXPECT(PP_FOREIGN_VERSION, "ABI", pp_main_abi(PP_ABI + 1, &error));
     CHECK(pp_parent_pid() == 0 && pp_worker_place() == -1);

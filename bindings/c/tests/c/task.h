@@ -147,11 +147,6 @@ static inline void offer_tasks(void)
     OK(pp_task_offer("stuck", task_stuck, NULL, &error));
     OK(pp_task_offer("remember", task_remember, NULL, &error));
     OK(pp_task_offer("recall", task_recall, NULL, &error));
-    EXPECT(PP_AMBIGUOUS_TASK, "add", pp_task_offer("add", task_add, NULL, &error));
-    BAD("name", pp_task_offer("", task_add, NULL, &error));
-    BAD("name", pp_task_offer(NULL, task_add, NULL, &error));
-    BAD("UTF-8", pp_task_offer("\xff", task_add, NULL, &error));
-    BAD("task", pp_task_offer("none", NULL, NULL, &error));
 }
 
 #endif
