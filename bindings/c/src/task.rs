@@ -173,7 +173,7 @@ pub unsafe extern "C" fn pp_call_task(call: *const pp_call_t) -> *const c_char {
 /// Death: nothing is shared.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_number(call: *const pp_call_t) -> u64 {
-    read(call, 0, |call| call.number())
+    read(call, 0, CurrentCall::number)
 }
 
 /// Which attempt of the call this is, from 1.
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn pp_call_number(call: *const pp_call_t) -> u64 {
 /// Death: an attempt in which a worker died counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_attempt(call: *const pp_call_t) -> u32 {
-    read(call, 0, |call| call.attempt())
+    read(call, 0, CurrentCall::attempt)
 }
 
 /// Whether the call was told to stop: it was cancelled, or its soft limit has passed. A task may ask in its inner loop.
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn pp_call_attempt(call: *const pp_call_t) -> u32 {
 /// Death: nothing is changed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_call_cancelled(call: *const pp_call_t) -> bool {
-    read(call, false, |call| call.cancelled())
+    read(call, false, CurrentCall::cancelled)
 }
 
 /// How long until the call is told to stop by its soft limit, or, if it has none, until its worker is killed by its hard limit.

@@ -9,7 +9,7 @@ use polyproc_testkit::watchdog::watchdog;
 
 use super::here;
 use super::programs::compile;
-use super::stage::Folder;
+use super::stage::{Folder, built};
 
 fn example(folder: &Folder, name: &str) -> std::path::PathBuf {
     let out = folder.path().join(name);
@@ -62,4 +62,17 @@ fn c_survives() {
     let said = String::from_utf8_lossy(&answer.stdout).into_owned();
     assert!(answer.status.success(), "{said}{}", String::from_utf8_lossy(&answer.stderr));
     assert!(said.contains("13: task square, killed by signal 9") && said.contains("2301"), "{said}");
+}
+
+/// With the library inside of the program, its constructors are the program's: its children must wait for `pp_main` all the same.
+#[test]
+fn a_static_program_begins_in_main() {
+    let folder = Folder::new("static");
+    let out = folder.path().join("pool");
+    let mut command = Command::new("cc");
+    command.args(["-std=gnu11", "-I"]).arg(here().join("include")).arg(here().join("examples/pool.c")).arg(built("libpolyproc_c.a"));
+    let answer = command.args(["-lpthread", "-ldl", "-lm", "-o"]).arg(&out).output().unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let answer = watchdog(Duration::from_secs(120), || Command::new(&out).output()).unwrap();
+    assert!(answer.status.success(), "{}{}", String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
 }
