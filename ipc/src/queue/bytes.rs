@@ -156,7 +156,7 @@ impl BytesQueue {
         Ok(done)
     }
 
-    /// Puts a message and wakes nobody: for a burst of messages that ends with [`BytesQueue::wake`]. A sleeping getter finds it by itself within 50 ms.
+    /// Puts a message and wakes nobody: for a burst of messages that ends with [`BytesQueue::wake`]. A sleeping getter finds it by itself within 50 ms; one that has waited long, within 250.
     pub fn put_quiet(&self, message: &[u8]) -> Result<()> {
         self.put_batch(0, &[message], codec::RAW, Deadline::Never, false).1
     }

@@ -43,7 +43,7 @@ impl BytesQueue {
             // Each end is followed by one more look: for what was put between the look and the closing, or while time ran out.
             if w.is_closed() && !timed::will_come_back(w) {
                 last = Some(true);
-            } else if (!self.spin(w) || deadline.is_over()) && !self.sleep(w, &mut nap, deadline) {
+            } else if (!nap.is_early() || !self.spin(w) || deadline.is_over()) && !self.sleep(w, &mut nap, deadline) {
                 last = Some(false);
             }
         }
