@@ -2245,6 +2245,16 @@ const char *pp_error_remote_message(const pp_error_t *error);
 const char *pp_error_remote_backtrace(const pp_error_t *error);
 
 /**
+ * The last that the process that died wrote to its standard error, if its pool or process keeps that.
+ *
+ * Parameters: error: may be NULL.
+ * Returns: text that lives as long as the error; NULL: none is known.
+ * Threads: any.
+ * Death: nothing is shared.
+ */
+const char *pp_error_stderr(const pp_error_t *error);
+
+/**
  * Which call it was of those submitted together: the index in a map, 0 for a single call.
  *
  * Parameters: error: may be NULL.
@@ -3902,6 +3912,16 @@ const char *pp_error_remote_message(const pp_error_t *error);
  * Death: nothing is shared.
  */
 const char *pp_error_remote_backtrace(const pp_error_t *error);
+
+/**
+ * The last that the process that died wrote to its standard error, if its pool or process keeps that.
+ *
+ * Parameters: error: may be NULL.
+ * Returns: text that lives as long as the error; NULL: none is known.
+ * Threads: any.
+ * Death: nothing is shared.
+ */
+const char *pp_error_stderr(const pp_error_t *error);
 
 /**
  * Which call it was of those submitted together: the index in a map, 0 for a single call.
