@@ -42,7 +42,7 @@ pub(crate) fn answer<R>(otherwise: R, body: impl FnOnce(&Call) -> Result<R, Faul
 }
 
 /// Frees a handle; NULL is none.
-pub(crate) fn free<T>(handle: *mut T) {
+pub(crate) fn free<T: Send>(handle: *mut T) {
     if !handle.is_null() {
         // SAFETY: not NULL, so by the header it is a handle that this library gave out as a box, and that nobody uses any more.
         let handle = unsafe { Box::from_raw(handle) };
@@ -61,20 +61,20 @@ pub(crate) struct Call(());
 
 impl Call {
     /// A handle or record that others may use at the same time.
-    pub(crate) fn shared<T>(&self, name: &str, pointer: *const T) -> Result<&T, Fault> {
+    pub(crate) fn shared<T: Sync>(&self, name: &str, pointer: *const T) -> Result<&T, Fault> {
         // SAFETY: by the header, NULL or what its type says, alive during the call and changed by nobody but through types that allow it.
         unsafe { pointer.as_ref() }.ok_or_else(|| Fault::null(name))
     }
 
     /// As [`shared`](Call::shared), where NULL is allowed.
-    pub(crate) fn maybe<T>(&self, pointer: *const T) -> Option<&T> {
+    pub(crate) fn maybe<T: Sync>(&self, pointer: *const T) -> Option<&T> {
         // SAFETY: as in `shared`.
         unsafe { pointer.as_ref() }
     }
 
     /// A handle that nobody else uses at the same time.
     #[allow(clippy::mut_from_ref)]
-    pub(crate) fn unique<T>(&self, name: &str, pointer: *mut T) -> Result<&mut T, Fault> {
+    pub(crate) fn unique<T: Send>(&self, name: &str, pointer: *mut T) -> Result<&mut T, Fault> {
         // SAFETY: by the header, NULL or what its type says, alive during the call, and used by one thread at a time.
         unsafe { pointer.as_mut() }.ok_or_else(|| Fault::null(name))
     }
@@ -140,13 +140,8 @@ impl Call {
             (_, 0) => Ok(&mut []),
             (true, _) => Err(Fault::null(name)),
             (false, len) if !fits::<u8>(len) => Err(Fault::argument(format!("{name}: {len} is no length that memory can have"))),
-            (false, len) => {
-                // SAFETY: by the header, `len` bytes lie there, nobody else's during the call. The caller need not have written to them, so zeros come first.
-                unsafe {
-                    data.write_bytes(0, len);
-                    Ok(slice::from_raw_parts_mut(data.cast(), len))
-                }
-            }
+            // SAFETY: by the header, `len` bytes lie there, nobody else's during the call. They are another language's memory, in which whatever stands is a `u8`.
+            (false, len) => Ok(unsafe { slice::from_raw_parts_mut(data.cast(), len) }),
         }
     }
 
@@ -169,6 +164,7 @@ impl Call {
             return Err(Fault::Own(PP_TOO_LARGE, format!("{name}: {} bytes are needed, and {room} are there", text.len() + 1)));
         }
         buffer[..text.len()].copy_from_slice(text.as_bytes());
+        buffer[text.len()] = 0;
         Ok(())
     }
 
@@ -229,7 +225,10 @@ impl<T> Out<'_, T> {
 
 impl<T> Out<'_, *mut T> {
     /// Gives out a handle.
-    pub(crate) fn give(self, handle: T) {
+    pub(crate) fn give(self, handle: T)
+    where
+        T: Send,
+    {
         self.set(Box::into_raw(Box::new(handle)));
     }
 }

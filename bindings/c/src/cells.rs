@@ -119,7 +119,9 @@ pub unsafe extern "C" fn pp_cells_open(
             out.give(pp_cells_t(Cells::open(fabric, kind, name)?));
             return Ok(());
         }
-        call.shared("options", options)?;
+        if options.is_null() {
+            return Err(Fault::null("options"));
+        }
         let options = call.options("options", options)?;
         let cell = type_of(call, &options)?;
         let count = options.count.max(1);

@@ -66,9 +66,7 @@ pub unsafe extern "C" fn pp_ticket_fabric(ticket: *const pp_ticket_t, id: *mut u
 pub unsafe extern "C" fn pp_ticket_to_text(ticket: *const pp_ticket_t, text: *mut c_char, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {
         let digits = ticket_of(call, ticket)?.to_string();
-        let buffer = call.buffer("text", text.cast(), PP_TICKET_TEXT)?;
-        buffer[..digits.len()].copy_from_slice(digits.as_bytes());
-        Ok(())
+        call.write_text("text", text, PP_TICKET_TEXT, &digits)
     })
 }
 

@@ -41,6 +41,8 @@ static void put_and_get(void)
     EXPECT(PP_EMPTY, NULL, pp_queue_get(queue, 0, &message, &error));
     EXPECT(PP_TIMEOUT, NULL, pp_queue_get(queue, PP_MILLISECOND, &message, &error));
     CHECK(message == NULL);
+    EXPECT(PP_EMPTY, NULL, pp_queue_get_into(queue, &job, sizeof job, 0, &len, &error));
+    CHECK(job.number == 7 && len == 0); /* outputs are written with PP_OK only */
     OK(pp_queue_put(queue, pp_raw(&job, sizeof job), PP_FOREVER, &error));
     OK(pp_queue_get_into(queue, &got, sizeof got, PP_FOREVER, &len, &error));
     CHECK(len == sizeof job && got.number == 7 && got.share == 0.5);
