@@ -81,4 +81,5 @@ pub use sync::{
     Acquired, Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockError, LockGuard, PendingWait, Permit, RLock, RLockGuard, RwLock,
     RwLockReadGuard, RwLockWriteGuard, Semaphore, Waited,
 };
+pub use sys::interrupt::{interrupt_waits, interruptible};
 pub use sys::limits::{available_cpus, out_of_memory_kills};

@@ -2,7 +2,7 @@
 //!
 //! A constructor of this crate looks for the record that [`crate::start`] left in the environment. Tasks are registered by constructors too,
 //! in no certain order, so the constructors behind ours are called from here first; then the child's body runs, and the
-//! process ends without ever reaching `main`. A command only attaches what it inherited, and goes on to its `main`. Must not know what a child's body does.
+//! process ends without ever reaching `main`. A program whose tasks are offered while it runs has a mark among its constructors, and its children begin where its `main` says so. A command only attaches what it inherited, and goes on to its `main`. Must not know what a child's body does.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -63,11 +63,41 @@ extern "C" fn at_start(count: c_int, arguments: *const *const c_char, variables:
     child(call);
 }
 
-/// The constructors of the main program that the C library would call after ours.
+static BOOTS_IN_MAIN: AtomicBool = AtomicBool::new(false);
+
+/// That this stands among the program's constructors says that its tasks are complete only at some line of `main`, where [`boot_here!`](crate::boot_here) stands.
+#[doc(hidden)]
+#[inline(never)]
+pub extern "C" fn boots_in_main() {
+    // So that it is no other function's equal, and has an address of its own.
+    BOOTS_IN_MAIN.store(true, Ordering::Relaxed);
+}
+
+/// As [`init`]: the place in `main` where this program, if it was started as a child, does what it was started for, and never returns. In any other process it does nothing.
+///
+/// For programs that [offer](crate::offer()) tasks while they run: they offer all of them, and then say this, before anything else. By its being in the program, children do not begin before `main`.
+///
+/// A child of a program that does not come by here runs all of `main`, and is only kept from starting processes of its own.
+#[macro_export]
+macro_rules! boot_here {
+    () => {{
+        #[allow(unsafe_code)]
+        #[used]
+        #[unsafe(link_section = ".init_array")]
+        static LATE: extern "C" fn() = $crate::__private::boots_in_main;
+        ::core::hint::black_box(&LATE);
+        $crate::init()
+    }};
+}
+
+/// The constructors of the main program that the C library would call after ours. None if they cannot be found, or if the program's tasks come later.
 fn constructors_behind_ours() -> Option<Vec<Constructor>> {
     let mut all: &[usize] = &[];
     // SAFETY: `main_program` takes the pointer as what it is, and both live until the call returns.
     unsafe { libc::dl_iterate_phdr(Some(main_program), (&raw mut all).cast()) };
+    if all.contains(&(boots_in_main as *const () as usize)) {
+        return None;
+    }
     let ours = all.iter().position(|&entry| entry == at_start as *const () as usize)?;
     let rest = all[ours + 1..].iter().filter(|&&entry| entry != 0 && entry != usize::MAX);
     // SAFETY: the C library takes every other entry of this array for a function of this type, too.

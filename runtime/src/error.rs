@@ -20,7 +20,7 @@ pub enum ErrorKind {
     BadArguments,
     /// The result cannot be encoded there, or is not of the type asked for here.
     BadResult,
-    /// The task panicked. [`Error::message`] and [`Error::backtrace`] say where.
+    /// The task panicked, or, offered at run time or by another language, said that it failed. [`Error::message`] and [`Error::backtrace`] say why and where.
     Panicked,
     /// The process that ran the task died: [`Error::pid`], and [`Error::signal`] or [`Error::exit_code`].
     WorkerDied,
@@ -154,9 +154,8 @@ impl fmt::Display for Death {
     }
 }
 
-/// What a task's process reports of a task that did not return a value. A plain record, so that it crosses languages.
+/// Why a task did not return a value, as an [offered](crate::offer()) task says it. A plain record, so that it crosses languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[doc(hidden)]
 pub struct Failure {
     pub(crate) number: i32,
     pub(crate) task: String,
@@ -165,6 +164,14 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The number of a task that said itself that it failed.
+    pub(crate) const OWN: i32 = 130;
+
+    /// Whether it was the task's own doing, so that another attempt may go better.
+    pub(crate) fn is_own(&self) -> bool {
+        self.number == Failure::OWN || self.number == ErrorKind::Panicked.number()
+    }
+
     pub(crate) fn new(kind: ErrorKind, task: &str, message: impl Into<String>) -> Failure {
         Failure { number: kind.number(), task: task.into(), message: message.into(), backtrace: String::new() }
     }
@@ -195,6 +202,7 @@ impl Error {
     pub(crate) fn from_failure(failure: Failure) -> Error {
         let kind = ErrorKind::reported(failure.number);
         let sentence = match kind {
+            ErrorKind::Panicked if failure.number == Failure::OWN => format!("task '{}' failed: {}", failure.task, failure.message),
             ErrorKind::Panicked => format!("task '{}' panicked: {}", failure.task, failure.message),
             _ => failure.message.clone(),
         };
@@ -294,7 +302,7 @@ impl Error {
         self.0.kind
     }
 
-    /// What the task's panic said.
+    /// What the task's panic, or its failure, said.
     pub fn message(&self) -> Option<&str> {
         self.0.failure.as_ref().map(|failure| &*failure.message).filter(|text| !text.is_empty())
     }

@@ -57,10 +57,12 @@ extern crate self as polyproc;
 mod boot;
 mod calling;
 mod child;
+mod encoded;
 mod error;
 mod letter;
 mod logging;
 mod memory;
+mod offer;
 mod panic;
 mod pool;
 mod process;
@@ -74,15 +76,17 @@ pub mod worker;
 
 pub use boot::init;
 pub use calling::{CurrentCall, cancelled, current_call};
-pub use error::{Error, ErrorKind, Result};
+pub use encoded::{Answer, Encoded};
+pub use error::{Error, ErrorKind, Failure, Result};
 #[cfg(feature = "log")]
 pub use logging::log_to_stderr;
+pub use offer::{OfferedCall, offer};
 pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
 pub use pool::{
-    AsCompleted, AsyncResult, Calls, Imap, JobProgress, Leaver, MemoryLimit, Options, Pool, PoolBuilder, PoolClient, Priority, Progress, Retry, Stepped,
-    WaitUntil, Worker, WorkerInfo, WorkerProgress, as_completed, wait_calls,
+    AsCompleted, AsyncResult, Calls, Completions, Imap, JobProgress, Leaver, MemoryLimit, Options, Pool, PoolBuilder, PoolClient, Priority, Progress, Retry,
+    Stepped, WaitUntil, Worker, WorkerInfo, WorkerProgress, as_completed, wait_calls,
 };
 pub use process::{CommandBuilder, CurrentProcess, Exit, ParentProcess, Process, ProcessBuilder, active_children, current, parent};
 pub use start::server::{fork_server_pid, set_fork_server_preload};
@@ -105,6 +109,7 @@ pub mod __private {
     pub use inventory;
     pub use std::vec::Vec;
 
+    pub use crate::boot::boots_in_main;
     pub use crate::error::Failure;
     pub use crate::registry::Entry;
     pub use crate::task::{Exchange, run};

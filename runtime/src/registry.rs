@@ -1,16 +1,41 @@
-//! The tasks of this program, by name.
+//! The tasks of this program, by name: those of `#[task]`, and those that were offered while it ran.
 //!
-//! Every `#[task]` submits an [`Entry`] by a constructor; the map is built at the first look-up, so nothing is paid by a process
-//! that runs no task. Must not know who asks.
+//! Every `#[task]` submits an [`Entry`] by a constructor; the map of them is built at the first look-up, so nothing is paid by a process
+//! that runs no task. What is offered comes beside them and stays. Must not know who asks.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, Failure, Result as Answered};
 use crate::task::Exchange;
 
-/// Runs a task on encoded arguments, and appends the encoded result.
-pub(crate) type Run = fn(&mut Exchange<'_>) -> Result<(), Failure>;
+/// A task's function as `#[task]` makes it: runs it on encoded arguments, and appends the encoded result.
+type Fixed = fn(&mut Exchange<'_>) -> Result<(), Failure>;
+/// The same as it is offered.
+pub(crate) type Offered = dyn Fn(&mut Exchange<'_>) -> Result<(), Failure> + Send + Sync;
+
+/// How many names a message has at most.
+const MOST_NAMES: usize = 20;
+
+static OFFERED: RwLock<BTreeMap<Arc<str>, Arc<Offered>>> = RwLock::new(BTreeMap::new());
+
+/// What runs a task.
+#[derive(Clone)]
+pub(crate) enum Run {
+    Fixed(Fixed),
+    Offered(Arc<Offered>),
+}
+
+impl Run {
+    #[inline]
+    pub(crate) fn call(&self, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
+        match self {
+            Run::Fixed(run) => run(exchange),
+            Run::Offered(run) => run(exchange),
+        }
+    }
+}
 
 /// One registered task.
 #[doc(hidden)]
@@ -19,30 +44,43 @@ pub struct Entry {
     name: &'static str,
     file: &'static str,
     line: u32,
-    run: Run,
+    run: Fixed,
 }
 
 impl Entry {
     /// An entry, as `#[task]` submits it.
-    pub const fn new(name: &'static str, file: &'static str, line: u32, run: Run) -> Entry {
+    pub const fn new(name: &'static str, file: &'static str, line: u32, run: Fixed) -> Entry {
         Entry { name, file, line, run }
     }
 }
 
 inventory::collect!(Entry);
 
-/// The task called `name`; an unknown name, or one that two tasks have, is a failure that says so.
-pub(crate) fn find(name: &str) -> Result<Run, Failure> {
+fn fixed() -> &'static HashMap<&'static str, Vec<&'static Entry>> {
     static TASKS: OnceLock<HashMap<&'static str, Vec<&'static Entry>>> = OnceLock::new();
-    let tasks = TASKS.get_or_init(|| {
+    TASKS.get_or_init(|| {
         let mut tasks = HashMap::<_, Vec<_>>::new();
         for entry in inventory::iter::<Entry> {
             tasks.entry(entry.name).or_default().push(entry);
         }
         tasks
-    });
-    match tasks.get(name).map(|entries| &entries[..]) {
-        Some([one]) => Ok(one.run),
+    })
+}
+
+/// From now on `name` leads to `run`. A name that leads somewhere already is refused.
+pub(crate) fn enter(name: &str, run: Arc<Offered>) -> Answered<()> {
+    let mut offered = OFFERED.write().unwrap_or_else(PoisonError::into_inner);
+    if offered.contains_key(name) || fixed().contains_key(name) {
+        return Err(Error::new(ErrorKind::AmbiguousTask, format!("a task called '{name}' is offered by this program already")));
+    }
+    offered.insert(name.into(), run);
+    Ok(())
+}
+
+/// The task called `name`; an unknown name, or one that two tasks have, is a failure that says so.
+pub(crate) fn find(name: &str) -> Result<Run, Failure> {
+    match fixed().get(name).map(|entries| &entries[..]) {
+        Some([one]) => Ok(Run::Fixed(one.run)),
         Some([one, two, ..]) => Err(Failure::new(
             ErrorKind::AmbiguousTask,
             name,
@@ -51,14 +89,32 @@ pub(crate) fn find(name: &str) -> Result<Run, Failure> {
                 one.file, one.line, two.file, two.line
             ),
         )),
-        _ => Err(Failure::new(
-            ErrorKind::UnknownTask,
-            name,
-            format!(
-                "no task is called '{name}' in this program ({} tasks are known); the name is the full path of the function, as \
-                 'my_crate::module::function', unless #[task(name = \"...\")] gives another",
-                tasks.len()
-            ),
-        )),
+        _ => {
+            let offered = OFFERED.read().unwrap_or_else(PoisonError::into_inner);
+            offered.get(name).cloned().map(Run::Offered).ok_or_else(|| Failure::new(ErrorKind::UnknownTask, name, unknown(name, offered.keys())))
+        }
     }
+}
+
+fn unknown<'a>(name: &str, offered: impl ExactSizeIterator<Item = &'a Arc<str>>) -> String {
+    let (tasks, offers) = (fixed().len(), offered.len());
+    let mut sentence = format!("no task is called '{name}' in this program ({tasks} tasks are known");
+    if offers > 0 {
+        let names: Vec<&str> = offered.take(MOST_NAMES).map(|name| &**name).collect();
+        let more = if offers > names.len() { format!(" and {} more", offers - names.len()) } else { String::new() };
+        let _ = fmt::Write::write_fmt(&mut sentence, format_args!(", and it offers {}{more}", names.join(", ")));
+    }
+    sentence.push(')');
+    if tasks > 0 {
+        sentence += "; the name is the full path of the function, as 'my_crate::module::function', unless #[task(name = \"...\")] gives another";
+    } else {
+        sentence += "; a task is offered before the program says that it is ready to be a worker";
+    }
+    sentence
+}
+
+/// Runs `body` with the lock held, so that a fork finds it free.
+pub(crate) fn hold_still<R>(body: impl FnOnce() -> R) -> R {
+    let _held = OFFERED.write().unwrap_or_else(PoisonError::into_inner);
+    body()
 }

@@ -154,19 +154,27 @@ pub struct Exchange<'a> {
 
 impl Exchange<'_> {
     fn arguments<A: DeserializeOwned>(&self) -> polyproc_ipc::Result<A> {
-        // A tuple of nothing decodes from nil.
-        let bytes = if self.arguments == [NO_ARGUMENTS] && size_of::<A>() == 0 { &[NIL] } else { self.arguments };
-        self.parcel.map_or_else(|| codec::decode(bytes), |parcel| parcel.decode(bytes))
+        decode_args(self.arguments, self.parcel)
     }
+}
+
+/// The arguments of a call, with their blocks if they have any.
+pub(crate) fn decode_args<A: DeserializeOwned>(bytes: &[u8], parcel: Option<&Arc<Parcel>>) -> polyproc_ipc::Result<A> {
+    // A tuple of nothing decodes from nil.
+    let bytes = if bytes == [NO_ARGUMENTS] && size_of::<A>() == 0 { &[NIL] } else { bytes };
+    parcel.map_or_else(|| codec::decode(bytes), |parcel| parcel.decode(bytes))
+}
+
+/// Arguments that are no `A`.
+pub(crate) fn no_fit<A>(name: &str, error: &polyproc_ipc::Error) -> Failure {
+    let sentence = format!("the arguments do not fit task '{name}', which takes {}: {error}", std::any::type_name::<A>());
+    Failure::new(ErrorKind::BadArguments, name, sentence)
 }
 
 /// Runs `function` on encoded arguments and appends its encoded result. May unwind with the function's panic.
 #[doc(hidden)]
 pub fn run<F: TaskFn>(name: &str, function: F, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
-    let args = exchange.arguments::<F::Args>().map_err(|error| {
-        let sentence = format!("the arguments do not fit task '{name}', which takes {}: {error}", std::any::type_name::<F::Args>());
-        Failure::new(ErrorKind::BadArguments, name, sentence)
-    })?;
+    let args = exchange.arguments::<F::Args>().map_err(|error| no_fit::<F::Args>(name, &error))?;
     // Dropped when it is encoded, so that a block which only it held can go as it is.
     let result = function.call(args);
     exchange

@@ -209,6 +209,13 @@ impl BatchBuilder {
         self.count += 1;
     }
 
+    /// Adds a call whose arguments are encoded already, and have blocks beside them: only to an empty batch, whose blocks they become.
+    pub(crate) fn push_letter(&mut self, arguments: Letter) {
+        debug_assert!(self.packing.is_empty(), "places in an encoded body count from the first block");
+        self.packing = arguments.packing;
+        self.push_encoded(&arguments.body);
+    }
+
     pub(crate) fn count(&self) -> u32 {
         self.count
     }

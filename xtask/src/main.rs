@@ -1,6 +1,7 @@
 //! The chores of this repository: `cargo xtask <chore>`. One file per chore; this one only finds it.
 
 mod asan;
+mod c_library;
 mod files;
 mod kill_table;
 mod proof;
@@ -19,6 +20,8 @@ const USAGE: &str = "usage: cargo xtask <chore>
   storm [--seconds N] [--seed N]   a minute of processes at everything, killed at random; a ledger proves that nothing was lost or doubled
   fuzz [--seconds N] [--seed N]    a minute of random and damaged bytes in everything that reads bytes
   asan                        the unit tests of ipc under the address sanitizer (needs a nightly toolchain)
+  header                      writes bindings/c/include/polyproc.h and bindings/c/symbols.txt anew, from the source of the C library
+  install-c --prefix DIR      builds the C library and installs it there, with its header and its pkg-config file
   unsafe-files                writes docs/unsafe-files.txt, the list of files that allow unsafe code, anew";
 
 fn main() -> ExitCode {
@@ -29,6 +32,8 @@ fn main() -> ExitCode {
         ["storm", rest @ ..] => proof::storm(&root(), rest),
         ["fuzz", rest @ ..] => proof::fuzz(&root(), rest),
         ["asan", rest @ ..] => asan::run(&root(), rest),
+        ["install-c", rest @ ..] => c_library::install(&root(), rest),
+        ["header"] => c_library::header(&root()),
         ["unsafe-files"] => tidy::write_unsafe_files(&root()),
         _ => {
             eprintln!("{USAGE}");

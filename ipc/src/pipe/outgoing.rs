@@ -18,6 +18,7 @@ use super::frame::{Header, LONGEST};
 use super::stream::{Stream, is_end, timed_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shm::Deadline;
+use crate::sys::interrupt;
 use crate::sys::socket::{self, MOST_DESCRIPTORS, Medium};
 
 #[derive(Default)]
@@ -46,8 +47,12 @@ impl Outgoing {
         }
         let whole = len + payload.len();
         let mut sent = 0;
+        let mut firm = None; // from its first byte on, no signal ends it
         while sent < whole {
             sent += self.step(stream, head, payload, descriptors, sent, deadline)?;
+            if sent > 0 && firm.is_none() {
+                firm = Some(interrupt::firm());
+            }
         }
         Ok(())
     }

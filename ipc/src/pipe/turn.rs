@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::shm::Deadline;
 use crate::sys;
 
+/// How long a waiter sleeps before it looks whether a signal is to end its wait.
+const SLICE: Duration = Duration::from_millis(250);
+
 /// The state of one direction, one for each process that uses it after forks.
 pub(super) struct Turns<T> {
     /// How many forks lay before the process whose state this is.
@@ -44,7 +47,7 @@ impl<T: Default> Turns<T> {
             if let Some(state) = idle.state.take() {
                 return Some(Turn { of: mine, state: Some(state) });
             }
-            let time = deadline.left(Duration::from_secs(3600))?;
+            let time = deadline.left(SLICE)?;
             idle.waiting += 1;
             idle = mine.freed.wait_timeout(idle, time).unwrap_or_else(PoisonError::into_inner).0;
             idle.waiting -= 1;

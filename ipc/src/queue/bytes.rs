@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fabric::Fabric;
 use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::objects::Kind;
+use crate::packed::Packed;
 use crate::shm::{Deadline, Nap};
 use crate::sync::wait;
 
@@ -127,6 +128,22 @@ impl BytesQueue {
     /// As [`BytesQueue::put_to`], if there is room at this moment.
     pub fn try_put_to(&self, lane: usize, message: &[u8]) -> Result<()> {
         self.put_as(lane, message, codec::RAW, Some(Duration::ZERO)).map_err(timeout_is(ErrorKind::Full))
+    }
+
+    /// Puts a message of any [codec](crate::codec) into a lane; waits at most `time` while the queue is full ([`ErrorKind::Timeout`]), `None`: for ever. For those who encode by themselves.
+    pub fn put_encoded<'m>(&self, lane: usize, message: impl Into<Packed<'m>>, time: Option<Duration>) -> Result<()> {
+        let Packed { bytes, codec } = message.into();
+        self.put_as(lane, bytes, codec, time)
+    }
+
+    /// As [`BytesQueue::put_many`], of messages of one codec, into a lane, waiting at most `time` while the queue is full: how many were put, and why no more.
+    pub fn put_many_encoded(&self, lane: usize, messages: &[&[u8]], codec: u8, time: Option<Duration>) -> (usize, Result<()>) {
+        self.put_batch(lane, messages, codec, Deadline::after(time), true)
+    }
+
+    /// As [`BytesQueue::put_loan_as`], into a lane, waiting at most `time` while the queue is full.
+    pub fn put_loan_encoded(&self, lane: usize, loan: Loan, codec: u8, time: Option<Duration>) -> Result<(), Unsent> {
+        self.put_chunk(lane, loan, codec, Deadline::after(time))
     }
 
     /// Puts all messages in order under one lock (or as few as may be); waits while the queue is full. How many: all, or fewer if it was closed or memory ran

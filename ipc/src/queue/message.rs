@@ -104,9 +104,9 @@ impl Message {
         Ok(())
     }
 
-    /// A copy of bytes of this process.
+    /// A copy of bytes of this process, as if it had been received.
     #[inline(always)]
-    pub(crate) fn of(from: &[u8], codec: u8) -> Message {
+    pub fn of(from: &[u8], codec: u8) -> Message {
         if from.len() <= SMALL {
             let mut small = Small { len: from.len() as u8, ..Small::EMPTY };
             for (place, byte) in small.bytes.iter_mut().zip(from) {

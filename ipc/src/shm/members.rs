@@ -282,7 +282,7 @@ fn next_generation(state: u64, id: [u8; 16]) -> u32 {
     }
 }
 
-/// When a wait must end.
+/// When a wait must end; sooner if a signal is to end it ([`sys::interrupt`]).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Deadline {
     Never,
@@ -296,14 +296,18 @@ impl Deadline {
     }
 
     pub(crate) fn is_over(self) -> bool {
-        match self {
+        let over = match self {
             Deadline::Never => false,
             Deadline::At(end) => Instant::now() >= end,
-        }
+        };
+        over || sys::interrupt::due()
     }
 
     /// What is left, at most `most`; none if it is over.
     pub(crate) fn left(self, most: Duration) -> Option<Duration> {
+        if sys::interrupt::due() {
+            return None;
+        }
         match self {
             Deadline::Never => Some(most),
             Deadline::At(end) => Some(end.checked_duration_since(Instant::now())?.min(most)).filter(|left| !left.is_zero()),

@@ -34,6 +34,7 @@ use crate::fabric::handle::{Handle, How, gone, shared_object};
 use crate::fabric::kinds::{Held, Ops, Parting};
 use crate::objects::{HEADER, Header, Kind};
 use crate::shm::{Deadline, Fixed, Owner, Shm};
+use crate::sys;
 
 const LOCK: usize = HEADER;
 const LIST: usize = HEADER + 8;
@@ -219,7 +220,7 @@ impl Barrier {
         // While a round's action runs, whoever comes is of the next round and stays outside.
         let outside = || gone() || state(w.round().load(Ordering::Acquire)) != ACTING;
         let party = self.handle.until(w.wait(), Deadline::Never, outside, || self.come(action.is_some()))?;
-        let party = party.expect("a wait without end ends with a place");
+        let Some(party) = party else { return Err(Error::new(ErrorKind::Timeout, "a signal ended the wait before the barrier was entered").into()) };
         if party.acts {
             let end = EndOfAction { barrier: self, round: party.round };
             if let Some(action) = action {
@@ -265,6 +266,7 @@ impl Barrier {
         if fate.is_none() {
             // Time is up, unless all have come and the action runs.
             self.put_round(|round| (party.place.still_waits() && state(round) == OPEN).then_some(BROKEN))?;
+            let _firm = sys::interrupt::firm();
             fate = self.handle.until(w.wait(), Deadline::Never, ready, look)?;
         }
         match fate {

@@ -70,6 +70,7 @@ impl<'a> Guard<'a> {
 
 /// Waits for the lock; gives up only where a damaged word names a living process that never took it. None: it is not wanted any longer.
 fn wait(shm: &Shm, word: &AtomicU64, me: Owner, slice: Duration, wanted: impl Fn() -> bool) -> Result<Option<Acquired>> {
+    let _firm = crate::sys::interrupt::firm();
     let mut same = (Owner::NOBODY, Instant::now());
     while wanted() {
         if let Some(acquired) = word::acquire(shm, word, me, Deadline::after(Some(slice))) {

@@ -18,6 +18,7 @@ use crate::fabric::kinds::Ops;
 use crate::objects::{HEADER, Header, Kind};
 use crate::poll::{Pollable, Source};
 use crate::shm::{Deadline, Owner, Shm};
+use crate::sys;
 
 const SIZE: usize = HEADER + recursive::SIZE;
 /// How long a waiter waits before it looks whether the lock is still the one it came for.
@@ -186,7 +187,7 @@ impl RLock {
                 return Ok(acquired);
             }
             time = time.map(|time| time.saturating_sub(slice));
-            if time == Some(Duration::ZERO) {
+            if time == Some(Duration::ZERO) || sys::interrupt::due() {
                 return Err(self.not_free());
             }
         }

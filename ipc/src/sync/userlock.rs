@@ -13,6 +13,7 @@ use crate::fabric::handle::gone;
 use crate::fabric::{Fabric, Ticket};
 use crate::objects::{HEADER, Header, Kind, ObjectId};
 use crate::shm::{Deadline, Owner, Shm, Span};
+use crate::sys;
 
 /// Bytes of the words that say which lock.
 pub(crate) const WORDS: usize = 24;
@@ -112,6 +113,7 @@ impl<'a> UserLock<'a> {
 
     /// Takes it again as deep as it was, however long that takes.
     pub(crate) fn acquire_again(self, me: Owner, depth: u64) -> Result<Acquired> {
+        let _firm = sys::interrupt::firm();
         loop {
             if let Some(acquired) = self.acquire_at(me, depth, Deadline::Never)? {
                 return Ok(acquired);

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::thread::futex;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+use super::interrupt;
 use crate::error::{Error, Result};
 
 /// Anonymous shared memory of length 0 that goes when its last holder goes.
@@ -136,7 +137,9 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, other: (&AtomicU32, u3
         return;
     }
     let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) };
-    let _ = futex::wait(word, futex::Flags::empty(), expected, Some(&time));
+    if futex::wait(word, futex::Flags::empty(), expected, Some(&time)) == Err(Errno::INTR) {
+        interrupt::came();
+    }
 }
 
 /// The most words that [`futex_wait_any`] watches.
@@ -168,7 +171,11 @@ fn waitv(waits: &[futex::Wait], time: Duration) -> bool {
     let now = clock_gettime(ClockId::Monotonic);
     let nanos = now.tv_nsec + i64::from(time.subsec_nanos());
     let until = Timespec { tv_sec: now.tv_sec.saturating_add(time.as_secs() as i64).saturating_add(nanos / 1_000_000_000), tv_nsec: nanos % 1_000_000_000 };
-    let cannot = matches!(futex::waitv(waits, futex::WaitvFlags::empty(), Some(&until), ClockId::Monotonic), Err(Errno::NOSYS | Errno::PERM));
+    let slept = futex::waitv(waits, futex::WaitvFlags::empty(), Some(&until), ClockId::Monotonic);
+    if slept == Err(Errno::INTR) {
+        interrupt::came();
+    }
+    let cannot = matches!(slept, Err(Errno::NOSYS | Errno::PERM));
     if cannot {
         NO_WAITV.store(true, Ordering::Relaxed);
     }
@@ -197,16 +204,23 @@ pub(crate) fn is_signalled(fd: BorrowedFd<'_>) -> bool {
     wait_readable(fd, Some(Duration::ZERO)).unwrap_or(false)
 }
 
+/// How long a wait for a descriptor sleeps before it looks whether a signal is to end it.
+const SLICE: Duration = Duration::from_millis(250);
+
 /// Waits until a descriptor is readable; `None`: however long it takes. False: time was up.
 pub(crate) fn wait_readable(fd: BorrowedFd<'_>, time: Option<Duration>) -> Result<bool> {
     let end = time.and_then(|time| Instant::now().checked_add(time));
     loop {
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) });
+        let left = end.map_or(SLICE, |end| end.saturating_duration_since(Instant::now()).min(SLICE));
+        let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         let mut polled = [rustix::event::PollFd::from_borrowed_fd(fd, rustix::event::PollFlags::IN)];
-        match rustix::event::poll(&mut polled, left.as_ref()) {
-            Err(Errno::INTR) => {}
+        match rustix::event::poll(&mut polled, Some(&left)) {
+            Err(Errno::INTR) => interrupt::came(),
+            Ok(0) => {}
             other => return other.map(|ready| ready > 0).map_err(|e| Error::os(e, "waiting for a descriptor (poll)")),
+        }
+        if interrupt::due() || end.is_some_and(|end| Instant::now() >= end) {
+            return Ok(false);
         }
     }
 }

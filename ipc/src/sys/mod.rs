@@ -11,6 +11,7 @@
 //! | [`futex_wait`], [`futex_wait_any`], [`futex_wake`] | sleep on a word shared between processes, and on others too if the system can |
 //! | [`signal_descriptor`], [`signal`], [`clear_signal`], [`is_signalled`], [`wait_readable`] | a descriptor for event loops, readable while it is signalled |
 //! | [`forks`], [`ChildClosed`] | how often this process was forked; descriptors that a forked child must not keep |
+//! | [`interrupt`] | waits that signals end, where a caller asks for that |
 //! | [`thread_id`] | tells the threads of this process apart |
 //! | [`socket`], [`endpoint`] | streams of bytes between processes, with time-outs and descriptors; sockets to listen and to connect |
 //! | [`limits`] | memory and processors that this process may use |
@@ -19,6 +20,7 @@
 
 pub(crate) mod endpoint;
 mod fork;
+pub(crate) mod interrupt;
 pub(crate) mod limits;
 mod linux;
 pub(crate) mod socket;

@@ -17,6 +17,7 @@ use rustix::net::{
     SocketFlags, SocketType, sockopt,
 };
 
+use super::interrupt;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most descriptors that the kernel carries beside one write.
@@ -114,7 +115,10 @@ pub(crate) fn ready(fd: BorrowedFd<'_>, events: PollFlags, time: Duration) -> Re
 pub(crate) fn poll(fds: &mut [PollFd<'_>], time: Duration) -> Result<usize> {
     let time = Timespec { tv_sec: time.as_secs().min(1 << 40) as i64, tv_nsec: i64::from(time.subsec_nanos()) };
     match rustix::event::poll(fds, Some(&time)) {
-        Err(Errno::INTR) => Ok(0),
+        Err(Errno::INTR) => {
+            interrupt::came();
+            Ok(0)
+        }
         other => other.map_err(|errno| Error::os(errno, "waiting for descriptors (poll)")),
     }
 }

@@ -22,3 +22,16 @@ pub(crate) fn can_spin() -> bool {
 pub(crate) fn store_load_barrier_after_swap() {
     loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
 }
+
+/// No signal comes in a model.
+pub(crate) mod interrupt {
+    pub(crate) struct Firm;
+
+    pub(crate) fn firm() -> Firm {
+        Firm
+    }
+
+    pub(crate) fn due() -> bool {
+        false
+    }
+}

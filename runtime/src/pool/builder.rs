@@ -8,6 +8,7 @@ use polyproc_ipc::Fabric;
 use rustix::thread::CpuSet;
 
 use super::elastic::Bounds;
+use super::ended::End;
 use super::journal::Keep;
 use super::limits::MemoryLimit;
 use super::options::Options;
@@ -15,6 +16,7 @@ use super::setup::Setup;
 use super::stderr::Stderr;
 use super::table::Shared;
 use super::{Pool, cpus, hooks, supervisor};
+use crate::encoded::Encoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::start::StartMethod;
 use crate::task::{Task, TaskFn};
@@ -208,6 +210,19 @@ impl PoolBuilder {
         self
     }
 
+    /// As [`on_start`](PoolBuilder::on_start), by the task's name, with arguments that are encoded already.
+    pub fn on_start_named(mut self, task: &str, arguments: Encoded) -> PoolBuilder {
+        self.on_start = Some(hooks::of(task, arguments));
+        self
+    }
+
+    /// As [`on_exit`](PoolBuilder::on_exit), by the task's name, with arguments that are encoded already.
+    pub fn on_exit_named(mut self, task: &str, arguments: Encoded) -> PoolBuilder {
+        self.on_exit = Some(hooks::of(task, arguments));
+        self.exit_task = Some(task.into());
+        self
+    }
+
     /// How much memory each worker may have of its own: resident, without what it shares with others, so the fabric does not count.
     ///
     /// With more than the *soft* limit after a call, a worker leaves in order and is replaced; it looks after each call, though no oftener than once in a millisecond.
@@ -287,6 +302,7 @@ impl PoolBuilder {
     pub fn build(self) -> Result<Pool> {
         let settings = self.settings()?;
         let fabric = self.fabric.map_or_else(Fabric::current, Ok)?;
+        let ended = End::new()?;
         let shared = Arc::new(Shared::new(fabric, settings)?);
         let mut live = Vec::with_capacity(shared.settings.bounds.least);
         let mut failed = None;
@@ -304,12 +320,16 @@ impl PoolBuilder {
         }
         let body = {
             let shared = shared.clone();
-            move || supervisor::run(&shared, live)
+            let over = ended.bell();
+            move || {
+                let _over = over;
+                supervisor::run(&shared, live);
+            }
         };
         match std::thread::Builder::new().name("polyproc-supervise".into()).spawn(body) {
             Ok(supervisor) => {
                 // Also after a failure: the supervisor ends at once then, and takes what was started with it.
-                let pool = Pool { shared, supervisor: Mutex::new(Some(supervisor)) };
+                let pool = Pool { shared, supervisor: Mutex::new(Some(supervisor)), ended };
                 failed.map_or(Ok(pool), Err)
             }
             Err(error) => {

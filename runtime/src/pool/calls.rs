@@ -14,19 +14,20 @@ use super::handle::AsyncResult;
 use super::imap::Imap;
 use super::options::Options;
 use super::table::{Job, Room, Shared};
+use crate::encoded::Encoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::task::{Task, TaskFn, encode_args_alone};
-use crate::wire::{BatchBuilder, LONGEST_NAME};
+use crate::wire::{BatchBuilder, LONGEST_NAME, Letter, Terms};
 
 /// A batch of calls is cut at this size, so that large arguments spread over the workers.
-const LARGE_BATCH: usize = 256 << 10;
+pub(super) const LARGE_BATCH: usize = 256 << 10;
 
 /// A pool's calls with [`Options`]: what [`Pool::with`](crate::Pool::with) gives. Its methods are those of the pool, where each is explained.
 #[derive(Clone, Copy)]
 #[must_use = "nothing is submitted yet"]
 pub struct Calls<'p> {
-    shared: &'p Arc<Shared>,
-    options: Options,
+    pub(super) shared: &'p Arc<Shared>,
+    pub(super) options: Options,
 }
 
 impl<'p> Calls<'p> {
@@ -46,9 +47,7 @@ impl<'p> Calls<'p> {
 
     /// As [`Pool::submit_by_name`](crate::Pool::submit_by_name).
     pub fn submit_by_name<R: DeserializeOwned>(&self, name: &str, args: impl Serialize) -> Result<AsyncResult<R>> {
-        if name.len() > LONGEST_NAME {
-            return Err(Error::new(ErrorKind::UnknownTask, format!("no task has a name of {} bytes", name.len())));
-        }
+        check_name(name)?;
         let encoded = encode_args_alone(&args).map_err(|error| bad_arguments(name, 0, error))?;
         if !matches!(encoded.first(), Some(0x90..=0x9f | 0xdc | 0xdd)) {
             let sentence = format!("the arguments of task '{name}' are no tuple: one argument is given as (value,), none as ()");
@@ -127,7 +126,7 @@ impl<'p> Calls<'p> {
     }
 
     /// An empty batch of a job that has no number yet.
-    fn batch(&self, task: &str) -> Result<BatchBuilder> {
+    pub(super) fn batch(&self, task: &str) -> Result<BatchBuilder> {
         self.options.check()?;
         Ok(BatchBuilder::new(0, 0, task, self.shared.terms(&self.options)))
     }
@@ -146,7 +145,7 @@ impl<'p> Calls<'p> {
     }
 
     /// Submits the one batch of a job: its number.
-    fn submit_job(&self, job: &Arc<Gather>, room: Room, mut batch: BatchBuilder) -> Result<u64> {
+    pub(super) fn submit_job(&self, job: &Arc<Gather>, room: Room, mut batch: BatchBuilder) -> Result<u64> {
         let id = self.shared.enter(job.clone(), room)?;
         batch.set_job(id);
         match self.shared.submit(batch.finish()) {
@@ -173,7 +172,7 @@ impl<'p> Calls<'p> {
     }
 
     /// A quarter of each worker's share: coarse enough to be cheap, fine enough that all end at about the same time; and no more than a worker may run.
-    fn share(&self, calls: usize) -> usize {
+    pub(super) fn share(&self, calls: usize) -> usize {
         let settings = &self.shared.settings;
         let most = settings.setup.most_calls.map_or(usize::MAX, |calls| calls as usize);
         calls.div_ceil(4 * settings.bounds.most.max(1)).min(most).max(1)
@@ -213,14 +212,14 @@ impl fmt::Debug for Calls<'_> {
 }
 
 /// A job that still grows. However its submission ends, also by an iterator's panic, the job can end.
-struct Growth<'a> {
-    id: u64,
-    shared: &'a Shared,
-    job: &'a Gather,
+pub(super) struct Growth<'a> {
+    pub(super) id: u64,
+    pub(super) shared: &'a Shared,
+    pub(super) job: &'a Gather,
 }
 
 impl Growth<'_> {
-    fn submit(&self, batch: BatchBuilder) -> Result<()> {
+    pub(super) fn submit(&self, batch: BatchBuilder) -> Result<()> {
         let count = batch.count() as usize;
         self.job.grow(count);
         self.shared.submit(batch.finish()).inspect_err(|error| self.job.abandon(count, error))
@@ -232,6 +231,23 @@ impl Drop for Growth<'_> {
         let settled = self.job.grown();
         self.shared.follow(self.id, self.job as &dyn Job, settled);
     }
+}
+
+/// A call of `task` with these arguments, as a batch of its own that belongs to no job.
+pub(crate) fn letter(task: &str, arguments: Encoded) -> Result<Letter> {
+    check_name(task)?;
+    arguments.check_arguments().map_err(|error| bad_arguments(task, 0, error))?;
+    let mut batch = BatchBuilder::new(0, 0, task, Terms::PLAIN);
+    batch.push_letter(arguments.into_letter());
+    Ok(batch.finish())
+}
+
+/// Whether a task can have this name.
+pub(super) fn check_name(task: &str) -> Result<()> {
+    if task.len() > LONGEST_NAME {
+        return Err(Error::new(ErrorKind::UnknownTask, format!("no task has a name of {} bytes", task.len())));
+    }
+    Ok(())
 }
 
 pub(super) fn bad_arguments(task: &str, index: u64, error: polyproc_ipc::Error) -> Error {

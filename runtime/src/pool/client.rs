@@ -113,7 +113,7 @@ impl PoolClient {
         Calls::new(&self.shared, options)
     }
 
-    fn calls(&self) -> Calls<'_> {
+    pub(super) fn calls(&self) -> Calls<'_> {
         self.with(self.shared.settings.options)
     }
 

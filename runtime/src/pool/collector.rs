@@ -13,7 +13,7 @@ use super::restarts::{Doing, Restarts};
 use super::table::{self, Job, Outcome, Payload, Shared, Worker};
 use super::warden::{AGAIN, Deed};
 use super::worker::{LEFT, damaged};
-use crate::error::{CallId, Death, Error, ErrorKind, Failure, Result};
+use crate::error::{CallId, Death, Error, Failure, Result};
 use crate::logging::TARGET;
 use crate::wire::{self, Batch, BatchBuilder, Letter, Record, Terms};
 
@@ -139,7 +139,7 @@ impl Collector<'_> {
 
     /// The batch for the next attempt of a call that panicked. The worker sent the arguments back if there may be one.
     fn again(&mut self, id: u64, call: CallId, failure: &Failure, arguments: &[u8]) -> Option<Vec<u8>> {
-        if arguments.is_empty() || failure.number != ErrorKind::Panicked.number() {
+        if arguments.is_empty() || !failure.is_own() {
             return None;
         }
         let shared = self.shared;

@@ -132,7 +132,7 @@ impl<T> AsyncResult<T> {
     }
 
     /// Waits on all the outcomes; in a callback of the same pool that would be for ever.
-    fn outcomes(&self, limit: Option<Duration>) -> Result<&[Outcome]> {
+    pub(super) fn outcomes(&self, limit: Option<Duration>) -> Result<&[Outcome]> {
         if !self.ready() && self.is_own_callback() {
             return Err(own_callback());
         }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::calls::bad_arguments;
 use super::table::{Payload, Shared, Worker};
 use super::{Pool, gather};
+use crate::encoded::Encoded;
 use crate::error::{Error, Failure, Result};
 use crate::task::encode_args_alone;
 use crate::wire::{BatchBuilder, Record, Terms};
@@ -19,6 +20,15 @@ pub(super) fn encode<A: Serialize>(task: &str, args: &A) -> Result<Vec<u8>> {
     let mut batch = BatchBuilder::new(0, 0, task, Terms::PLAIN);
     batch.push_encoded(&encode_args_alone(args).map_err(|error| bad_arguments(task, 0, error))?);
     Ok(batch.finish().body)
+}
+
+/// The same by name. It has no blocks beside it: what workers are told is bytes.
+pub(super) fn of(task: &str, arguments: Encoded) -> Result<Vec<u8>> {
+    let letter = super::calls::letter(task, arguments)?;
+    if !letter.packing.is_empty() {
+        return Err(Error::argument(format!("the arguments of the hook '{task}' cannot have blocks beside them")));
+    }
+    Ok(letter.body)
 }
 
 impl Pool {

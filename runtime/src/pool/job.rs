@@ -7,6 +7,7 @@ use polyproc_ipc::{Message, Parcel, codec};
 use serde::de::DeserializeOwned;
 
 use super::options::Options;
+use crate::encoded::Answer;
 use crate::error::{CallId, Error, Result};
 
 /// What a call came to: its encoded value, or why there is none.
@@ -27,6 +28,14 @@ pub(super) enum Payload {
 }
 
 impl Payload {
+    /// The value as it came.
+    pub(super) fn answer(&self) -> Answer {
+        match self {
+            Payload::Message { message, at } => Answer::own(message.get(*at..).unwrap_or_default()),
+            Payload::Parcel { parcel, at } => Answer::in_parcel(parcel.clone(), *at),
+        }
+    }
+
     pub(super) fn decode<R: DeserializeOwned>(&self) -> polyproc_ipc::Result<R> {
         match self {
             Payload::Message { message, at } => codec::decode(message.get(*at..).unwrap_or_default()),

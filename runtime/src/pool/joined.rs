@@ -8,7 +8,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric};
+use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Pollable, interruptible};
 
 use super::desk::Desk;
 use super::named::{self, Description};
@@ -152,6 +152,19 @@ impl Worker {
     ///
     /// `Corrupt` for damaged memory, and `InvalidArgument` in a forked process.
     pub fn step(&mut self, limit: Option<Duration>) -> Result<Stepped> {
+        self.advance(limit, false)
+    }
+
+    /// As [`step`](Worker::step), but a signal ends the wait, as [`interruptible`] has it: for programs whose language runs its handlers between calls.
+    ///
+    /// # Errors
+    ///
+    /// As there; `Interrupted` if a signal came while it waited, and no call was begun then.
+    pub fn step_or_signal(&mut self, limit: Option<Duration>) -> Result<Stepped> {
+        self.advance(limit, true)
+    }
+
+    fn advance(&mut self, limit: Option<Duration>, by_signals: bool) -> Result<Stepped> {
         if self.forks != crate::start::fork_generation() {
             return Err(Error::argument("a worker cannot be used in a forked process: join anew there"));
         }
@@ -162,13 +175,19 @@ impl Worker {
                 break;
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            match self.tasks.get_lease_timeout(Some(left.map_or(LOOK, |left| left.min(LOOK)))) {
+            let look = Some(left.map_or(LOOK, |left| left.min(LOOK)));
+            let (lease, signalled) =
+                if by_signals { interruptible(|| self.tasks.get_lease_timeout(look)) } else { (self.tasks.get_lease_timeout(look), false) };
+            match lease {
                 Ok(lease) if wire::is_leave(&lease) => self.settle(lease.nak(NOT_MINE).map_err(Error::from))?,
                 Ok(lease) => {
                     self.batches += 1;
                     let served = self.core.serve(self.number, lease).map(drop);
                     self.settle(served)?;
                     return Ok(if self.left { Stepped::Left } else { Stepped::Ran });
+                }
+                Err(error) if error.kind() == Ipc::Timeout && signalled && limit != Some(Duration::ZERO) => {
+                    return Err(polyproc_ipc::Error::new(Ipc::Interrupted, "a signal ended a worker's wait for calls").into());
                 }
                 Err(error) if error.kind() == Ipc::Timeout => {
                     if !self.fabric.alive(self.pool.owner) {
@@ -184,6 +203,19 @@ impl Worker {
             }
         }
         Ok(Stepped::Left)
+    }
+
+    /// A descriptor for event loops, readable when there may be a batch to [step](Worker::step) for, or the pool is closed or has ended: see [`Pollable`]. After a step that was
+    /// [idle](Stepped::Idle), [`rearm`](Pollable::rearm) it. The loop should step now and then all the same: somebody who asks by a [`Leaver`], or whose pool's process died, is not seen by it at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PoolClosed`] if it has left; or the system has no descriptor to spare.
+    pub fn pollable(&self) -> Result<Pollable> {
+        if self.left {
+            return Err(table::closed());
+        }
+        Ok(self.tasks.pollable()?)
     }
 
     /// Leaves now, in order. Nothing happens if it has left.

@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | this one, `builder`, `options` | the public face: what a pool is made with, and how calls are run |
 //! | `calls`, `job`, `gather`, `imap` | calls on their way: typed and submitted; together, or one by one |
-//! | `handle`, `many`, `cancel` | the handle of calls that run meanwhile; several of them; ending them |
+//! | `encoded` | the same for calls by name whose arguments and results stay bytes |
+//! | `handle`, `many`, `completions`, `cancel` | the handle of calls that run meanwhile; several of them, also for event loops; ending them |
 //! | `table` | what the threads of a pool share |
 //! | `collector`, `supervisor`, `warden` | the threads: who settles calls, who keeps workers, who acts when a time has come |
+//! | `ended` | the descriptor that tells of a pool's end |
 //! | `restarts`, `elastic`, `limits`, `cpus` | what these decide by |
 //! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
 //! | `stderr` | where workers' standard error leads |
@@ -16,13 +18,16 @@
 //! | `joined`, `client` | who comes: a worker that joined by itself, and who submits from elsewhere |
 
 mod builder;
-mod calls;
+pub(crate) mod calls;
 mod cancel;
 mod client;
 mod collector;
+mod completions;
 mod cpus;
 pub(crate) mod desk;
 mod elastic;
+mod encoded;
+mod ended;
 mod gather;
 mod guests;
 mod handle;
@@ -62,6 +67,8 @@ use crate::task::{Task, TaskFn};
 pub use builder::PoolBuilder;
 pub use calls::Calls;
 pub use client::PoolClient;
+pub use completions::Completions;
+use ended::End;
 pub use handle::AsyncResult;
 pub use imap::Imap;
 pub use joined::{Leaver, Stepped, Worker};
@@ -103,6 +110,7 @@ use table::{Phase, Shared};
 pub struct Pool {
     shared: Arc<Shared>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
+    ended: End,
 }
 
 /// One worker of a pool, at the moment of [`Pool::workers`].

@@ -85,7 +85,7 @@ pub(super) fn call(hook: &[u8], output: &mut Vec<u8>) -> Result<(), Failure> {
     };
     let arguments = batch.items().next().unwrap_or_default();
     let run = registry::find(batch.name)?;
-    panic::watch(batch.name, || run(&mut Exchange { arguments, parcel: None, packing: &mut Packing::new(), output }))
+    panic::watch(batch.name, || run.call(&mut Exchange { arguments, parcel: None, packing: &mut Packing::new(), output }))
 }
 
 /// A batch on its lease; as a parcel if there are blocks beside it, which may be kept by whom they were given to.
@@ -223,14 +223,16 @@ impl Worker {
                 _ if self.desk.must_skip(batch.job)? => Err(Failure::new(ErrorKind::Cancelled, batch.name, "")),
                 Ok(run) => calling::with(index, serial, started, || {
                     let _span = crate::logging::span_of(batch.name, batch.job, index, batch.terms.attempt);
-                    panic::watch(batch.name, || run(&mut Exchange { arguments, parcel: taken.parcel(), packing: &mut self.packing, output: &mut self.record }))
+                    panic::watch(batch.name, || {
+                        run.call(&mut Exchange { arguments, parcel: taken.parcel(), packing: &mut self.packing, output: &mut self.record })
+                    })
                 }),
                 Err(failure) => Err(failure.clone()),
             };
             let failure = answer.err();
             self.calls.end(failure.is_none());
             if let Some(failure) = &failure {
-                let may_come_again = batch.terms.bring_back && failure.number == ErrorKind::Panicked.number();
+                let may_come_again = batch.terms.bring_back && failure.is_own();
                 let back = if may_come_again { arguments } else { &[] };
                 wire::failed(&mut self.record, [batch.job, index, self.owner], batch.terms.attempt, failure, back);
                 self.packing = Packing::new();
@@ -291,10 +293,10 @@ impl Worker {
 
     fn find(&mut self, name: &str) -> Result<Run, Failure> {
         match &self.known {
-            Some((known, run)) if **known == *name => Ok(*run),
+            Some((known, run)) if **known == *name => Ok(run.clone()),
             _ => {
                 let run = registry::find(name)?;
-                self.known = Some((name.into(), run));
+                self.known = Some((name.into(), run.clone()));
                 Ok(run)
             }
         }

@@ -1,5 +1,6 @@
 //! Processes that are not started yet: one that runs a task, and one that is a command line. Must not know how processes are started.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::wire::{BatchBuilder, Letter, Terms};
 /// A process to be started that runs a task. See [`Process::builder`].
 #[must_use = "nothing runs before `start`"]
 pub struct ProcessBuilder {
-    task: &'static str,
+    task: Cow<'static, str>,
     call: Result<Letter>,
     fabric: Option<Fabric>,
     program: Option<PathBuf>,
@@ -46,7 +47,12 @@ impl ProcessBuilder {
         let mut batch = BatchBuilder::new(0, 0, name, Terms::PLAIN);
         let call = batch.push(args).map(|()| batch.finish());
         let call = call.map_err(|error| Error::because(ErrorKind::BadArguments, format!("the arguments of task '{name}' cannot be encoded"), error));
-        ProcessBuilder { task: name, call, fabric: None, program: None, method: None, options: Options::for_task() }
+        ProcessBuilder::of(Cow::Borrowed(name), call)
+    }
+
+    /// The process of a call that is encoded, or cannot be.
+    pub(super) fn of(task: Cow<'static, str>, call: Result<Letter>) -> ProcessBuilder {
+        ProcessBuilder { task, call, fabric: None, program: None, method: None, options: Options::for_task() }
     }
 
     /// The fabric that is `Fabric::current()` in the child. Without it: this process's current one.

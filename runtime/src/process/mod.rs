@@ -14,6 +14,7 @@ pub(crate) mod family;
 mod started;
 mod tree;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -31,7 +32,9 @@ pub(crate) use started::child;
 use started::{Ran, Started};
 
 use crate::child::End;
+use crate::encoded::Encoded;
 use crate::error::{Error, Result};
+use crate::pool::calls;
 use crate::task::{Task, TaskFn};
 
 /// A process that runs one task, or one command line.
@@ -113,6 +116,24 @@ impl Process {
     /// ```
     pub fn builder<F: TaskFn>(task: Task<F>, args: F::Args) -> ProcessBuilder {
         ProcessBuilder::new(task, args)
+    }
+
+    /// As [`builder`](Process::builder), by the task's name, with arguments that are encoded already: for tasks that this program [offers](crate::offer()), or that another [program](ProcessBuilder::program) has.
+    ///
+    /// ```
+    /// use polyproc::{Encoded, Process, task};
+    ///
+    /// #[task(name = "leave")]
+    /// fn leave(code: i32) {
+    ///     std::process::exit(code);
+    /// }
+    ///
+    /// let process = Process::named("leave", Encoded::arguments(&(3,))?).start()?;
+    /// assert_eq!(process.join()?.code, 3);
+    /// # Ok::<(), polyproc::Error>(())
+    /// ```
+    pub fn named(task: &str, arguments: Encoded) -> ProcessBuilder {
+        ProcessBuilder::of(Cow::Owned(task.into()), calls::letter(task, arguments))
     }
 
     /// A process that is a command line, of a program in any language. A name without a slash is looked for in `PATH`.

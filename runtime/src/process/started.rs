@@ -9,6 +9,7 @@
 //! | nothing | after it took the call, before it put the outcome; or it left by itself |
 //! | `done` or `failed` | after the task returned or failed: with this, even an exit code that somebody else collected is known |
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use polyproc_ipc::{BytesQueue, Fabric, Packing, Parcel, Ticket};
@@ -34,7 +35,7 @@ pub(super) struct Started {
 
 /// What the process runs.
 pub(super) enum Ran {
-    Task { task: &'static str, mailbox: BytesQueue },
+    Task { task: Cow<'static, str>, mailbox: BytesQueue },
     Command,
 }
 
@@ -136,8 +137,9 @@ pub(crate) fn child(mailbox: &Ticket) -> i32 {
             0
         }
         Err(failure) => {
+            // A panic was printed where it happened.
             if failure.number != ErrorKind::Panicked.number() {
-                eprintln!("polyproc: {}", failure.message);
+                eprintln!("polyproc: {}", Error::from_failure(failure.clone()));
             }
             wire::failed(&mut record, [0; 3], 1, &failure, &[]);
             1
@@ -151,5 +153,5 @@ pub(crate) fn child(mailbox: &Ticket) -> i32 {
 fn run(batch: &Batch<'_>, parcel: &Arc<Parcel>) -> std::result::Result<(), Failure> {
     let arguments = batch.items().next().unwrap_or_default();
     let run = registry::find(batch.name)?;
-    panic::watch(batch.name, || run(&mut Exchange { arguments, parcel: Some(parcel), packing: &mut Packing::new(), output: &mut Vec::new() }))
+    panic::watch(batch.name, || run.call(&mut Exchange { arguments, parcel: Some(parcel), packing: &mut Packing::new(), output: &mut Vec::new() }))
 }

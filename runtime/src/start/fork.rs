@@ -26,6 +26,7 @@ use super::stdio::{Pipes, Streams};
 use super::tail::Told;
 use super::{Call, life, server};
 use crate::process::{current, family};
+use crate::registry;
 
 /// A child to be made, with all that it takes along.
 pub(super) struct Copy {
@@ -62,7 +63,7 @@ pub(super) fn split(child: impl FnOnce() -> i32) -> Result<Pid, Errno> {
     // Standard output that cannot be written is the program's to notice.
     let _ = out.flush();
     // SAFETY: the child goes on in this very thread, with the locks that other threads could hold in our hands; it never returns from here.
-    let pid = server::hold_still(|| family::hold_still(|| current::hold_still(|| Fabric::hold_still(|| unsafe { libc::fork() }))));
+    let pid = server::hold_still(|| family::hold_still(|| current::hold_still(|| registry::hold_still(|| Fabric::hold_still(|| unsafe { libc::fork() })))));
     drop((out, err));
     match pid {
         0 => {}

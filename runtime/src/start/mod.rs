@@ -141,7 +141,7 @@ pub(crate) fn launch(launch: Launch<'_>, options: Options) -> Result<Launched> {
     if crate::boot::pending() {
         return Err(Error::new(
             ErrorKind::SpawnFailed,
-            "this process was itself started as a polyproc child, but its constructors did not run: call polyproc::init() first in main",
+            "this process was itself started as a polyproc child, but has not begun as one: call polyproc::init() (in C, pp_main) first in main",
         ));
     }
     if current::is_daemon() {

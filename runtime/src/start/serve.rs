@@ -186,7 +186,7 @@ fn preload_all(tasks: &[String], life: &OwnedFd) -> Result<(), String> {
         let watch = std::thread::Builder::new().name("polyproc-life".into()).spawn_scoped(scope, watch).map_err(|error| error.to_string())?;
         let ran = tasks.iter().try_for_each(|name| {
             let run = registry::find(name)?;
-            panic::watch(name, || run(&mut Exchange { arguments: &[0x90], parcel: None, packing: &mut Packing::new(), output: &mut Vec::new() }))
+            panic::watch(name, || run.call(&mut Exchange { arguments: &[0x90], parcel: None, packing: &mut Packing::new(), output: &mut Vec::new() }))
         });
         let _ = rustix::io::write(&done, &1_u64.to_ne_bytes());
         let _ = watch.join();
