@@ -2,7 +2,7 @@
 // src/harness/member.rs. It does what src/scenarios/dict.rs defines.
 //
 //   boost_map create NAME SIZE KEYS | remove NAME
-//   boost_map run COUNT TIME CORE|- SIZE READS SEED NAME KEYS
+//   boost_map run COUNT TIME CORE|- SIZE READS SEED KEYS WARM NAME
 
 #include <boost/functional/hash.hpp>
 #include <boost/interprocess/allocators/allocator.hpp>
@@ -78,8 +78,8 @@ static int run(char **a) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin(a[2]);
     size_t size = std::strtoull(a[3], nullptr, 10);
-    uint64_t reads = std::strtoull(a[4], nullptr, 10), random = std::strtoull(a[5], nullptr, 10), keys = std::strtoull(a[7], nullptr, 10);
-    Segment segment(ipc::open_only, a[6]);
+    uint64_t reads = std::strtoull(a[4], nullptr, 10), random = std::strtoull(a[5], nullptr, 10), keys = std::strtoull(a[6], nullptr, 10);
+    Segment segment(ipc::open_only, a[8]);
     auto *mutex = segment.find<ipc::interprocess_mutex>("mutex").first;
     auto *map = segment.find<Map>("map").first;
     if (!mutex || !map) { std::fputs("no map\n", stderr); return 1; }
@@ -87,6 +87,17 @@ static int run(char **a) {
     out.reserve(size);
     Bytes key(16, '0', segment.get_allocator<char>()); // built once: only its characters change
     char text[17];
+    uint64_t other = ~random;
+    for (uint64_t i = 0, warm = std::strtoull(a[7], nullptr, 10); i < warm; i++) {
+        other ^= other << 13;
+        other ^= other >> 7;
+        other ^= other << 17;
+        key_of((other >> 16) % keys, text);
+        key.assign(text, 16);
+        ipc::scoped_lock<ipc::interprocess_mutex> lock(*mutex);
+        auto found = map->find(key);
+        if (found != map->end()) out.assign(found->second.data(), found->second.size());
+    }
     std::puts("ready");
     std::fflush(stdout);
     char nothing;
@@ -132,7 +143,7 @@ int main(int argc, char **argv) {
     try {
         if (what == "create" && argc == 5) return create(argv[2], std::strtoull(argv[3], nullptr, 10), std::strtoull(argv[4], nullptr, 10));
         if (what == "remove" && argc == 3) return ipc::shared_memory_object::remove(argv[2]) ? 0 : 1;
-        if (what == "run" && argc == 10) return run(argv + 2);
+        if (what == "run" && argc == 11) return run(argv + 2);
     } catch (const std::exception &error) {
         std::fprintf(stderr, "boost_map: %s\n", error.what());
         return 1;

@@ -35,7 +35,7 @@
 //! - Members trust each other: they run as one user, and a member that scribbles over the segment can make others answer [`ErrorKind::Corrupt`]
 //!   (never crash or hang).
 //! - A forked child of a threaded program may use the fabric (it becomes a member of its own), with the usual care that fork asks for.
-//! - Linux 5.4 or later on x86-64, with `/proc` mounted. From Linux 5.16 on, a death wakes its waiters at once; before, within 50 ms.
+//! - Linux 5.4 or later on x86-64, with `/proc` mounted. From Linux 5.16 on, a death wakes its waiters at once; before, within 50 ms, or 250 where they have waited long.
 
 #![deny(missing_docs)]
 

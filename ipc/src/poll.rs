@@ -6,7 +6,7 @@
 //! | FIRED: the object was ready | readable | its user, by [`Pollable::rearm`]: to ARMED, or FIRED again at once |
 //!
 //! Nothing of this is in shared memory but the SLEEPERS bit that every sleeper leaves in a wait word; so a process killed here leaves what a killed waiter leaves. The helper naps like any other
-//! sleeper (50 ms at most), so that a waker killed before its wake delays it and never stops it. Knows an object only as a [`Source`].
+//! sleeper (250 ms at most), so that a waker killed before its wake delays it and never stops it. Knows an object only as a [`Source`].
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;

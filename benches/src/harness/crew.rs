@@ -68,11 +68,17 @@ impl Crew {
     }
 
     /// Waits for every member to be ready, lets all go, and returns their reports in the order of their start.
-    pub(crate) fn run(mut self) -> Result<Vec<Report>, Trouble> {
+    pub(crate) fn run(self) -> Result<Vec<Report>, Trouble> {
+        Ok(self.run_to_hear(None)?.0)
+    }
+
+    /// The same where the newest member, before its report, says a line that begins with `word`; its rest.
+    pub(crate) fn run_to_hear(mut self, word: Option<&str>) -> Result<(Vec<Report>, String), Trouble> {
         for member in &mut self.members {
             member.hear("ready", self.deadline)?;
         }
         drop(self.go.take()); // the pipe's only writer: every member reads its end at once
+        let said = word.map_or_else(|| Ok(String::new()), |word| self.hear(word))?;
         let mut reports = Vec::new();
         for member in &mut self.members {
             reports.push(Report::parse(&member.hear("done", self.deadline)?)?);
@@ -83,7 +89,7 @@ impl Crew {
                 return Err(Trouble::failed(format!("{} ended with {status}", member.what)));
             }
         }
-        Ok(reports)
+        Ok((reports, said))
     }
 }
 

@@ -2,7 +2,9 @@
 //! It knows no subject: neither ours nor a peer.
 
 pub(crate) mod crew;
+pub(crate) mod machine;
 pub(crate) mod member;
+pub(crate) mod percentiles;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod shared;
@@ -12,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub(crate) use crew::{NOTHING, ROLE};
+pub(crate) use percentiles::Percentiles;
 pub(crate) use report::Outcome;
 
 /// How long and how often.
@@ -38,6 +41,8 @@ pub(crate) enum Sample {
     Timed { operations: u64, elapsed: Duration },
     /// The same by processes that competed; what the least-served one got of an even share.
     Shared { operations: u64, elapsed: Duration, least: f64 },
+    /// So many operations, each timed on its own, in nanoseconds.
+    Spread { operations: u64, elapsed: Duration, each: Percentiles },
     /// A count or a size; nothing was timed.
     Amount(f64),
 }
@@ -47,6 +52,8 @@ pub(crate) enum Sample {
 pub(crate) enum Unit {
     /// Operations per second; more is better.
     PerSecond(&'static str),
+    /// The same where an operation is so many of the unit: bytes per second.
+    Flow(&'static str, f64),
     /// Time per operation: its name and its length in seconds; less is better.
     Each(&'static str, f64),
     /// A size or a count; less is better.
@@ -56,36 +63,49 @@ pub(crate) enum Unit {
 impl Unit {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Unit::PerSecond(name) | Unit::Each(name, _) | Unit::Amount(name) => name,
+            Unit::PerSecond(name) | Unit::Flow(name, _) | Unit::Each(name, _) | Unit::Amount(name) => name,
         }
     }
 
     pub(crate) fn value(self, sample: Sample) -> f64 {
         let (operations, elapsed) = match sample {
             Sample::Amount(amount) => return amount,
+            Sample::Spread { each, .. } => return each.median(),
             Sample::Timed { operations, elapsed } | Sample::Shared { operations, elapsed, .. } => (operations, elapsed),
         };
         match self {
             Unit::Each(_, length) => elapsed.as_secs_f64() / operations as f64 / length,
+            Unit::Flow(_, share) => operations as f64 * share / elapsed.as_secs_f64(),
             _ => operations as f64 / elapsed.as_secs_f64(),
         }
     }
 
+    pub(crate) fn more_is_better(self) -> bool {
+        matches!(self, Unit::PerSecond(_) | Unit::Flow(..))
+    }
+
     /// Ours over the peer's, turned so that above 1 is better for us whatever the unit.
     pub(crate) fn ratio(self, ours: f64, theirs: f64) -> f64 {
-        match self {
-            Unit::PerSecond(_) => ours / theirs,
-            Unit::Each(..) | Unit::Amount(_) => theirs / ours,
-        }
+        if self.more_is_better() { ours / theirs } else { theirs / ours }
     }
 }
 
 type Round = Box<dyn FnMut(Budget) -> Result<Sample, Trouble>>;
 
+/// Whose a figure is.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Whose {
+    Ours,
+    /// Does what ours does, between processes.
+    Peer,
+    /// Does less (threads of one process, plain memory): what could be had at most.
+    Limit,
+}
+
 /// One side of a comparison: ours or a peer's.
 pub(crate) struct Subject {
     pub(crate) name: &'static str,
-    pub(crate) ours: bool,
+    pub(crate) whose: Whose,
     pub(crate) round: Round,
     /// Operations of the first, calibrating round.
     pub(crate) first: u64,
@@ -97,20 +117,32 @@ pub(crate) struct Scenario {
     pub(crate) variant: String,
     pub(crate) definition: &'static str,
     pub(crate) unit: Unit,
+    /// Where it lies in a series of scenarios of one name: what grows, and how far it has.
+    pub(crate) along: Option<(&'static str, f64)>,
     pub(crate) subjects: Vec<Subject>,
 }
 
 impl Scenario {
     pub(crate) fn new(name: &'static str, variant: impl Into<String>, unit: Unit, definition: &'static str) -> Self {
-        Scenario { name, variant: variant.into(), definition, unit, subjects: Vec::new() }
+        Scenario { name, variant: variant.into(), definition, unit, along: None, subjects: Vec::new() }
+    }
+
+    /// One of a series in which `what` grows, here to `at`: a point of a curve.
+    pub(crate) fn along(mut self, what: &'static str, at: f64) -> Self {
+        self.along = Some((what, at));
+        self
     }
 
     pub(crate) fn ours(self, name: &'static str, first: u64, round: impl FnMut(Budget) -> Result<Sample, Trouble> + 'static) -> Self {
-        self.subject(Subject { name, ours: true, round: Box::new(round), first })
+        self.subject(Subject { name, whose: Whose::Ours, round: Box::new(round), first })
     }
 
     pub(crate) fn peer(self, name: &'static str, first: u64, round: impl FnMut(Budget) -> Result<Sample, Trouble> + 'static) -> Self {
-        self.subject(Subject { name, ours: false, round: Box::new(round), first })
+        self.subject(Subject { name, whose: Whose::Peer, round: Box::new(round), first })
+    }
+
+    pub(crate) fn limit(self, name: &'static str, first: u64, round: impl FnMut(Budget) -> Result<Sample, Trouble> + 'static) -> Self {
+        self.subject(Subject { name, whose: Whose::Limit, round: Box::new(round), first })
     }
 
     fn subject(mut self, subject: Subject) -> Self {

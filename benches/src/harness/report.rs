@@ -2,19 +2,21 @@
 
 use std::fmt::Write as _;
 
-use super::{Scenario, Unit};
+use super::{Percentiles, Scenario, Whose};
 
 /// One subject's rounds, in its scenario's unit.
 pub(crate) struct Figures {
     pub(crate) name: &'static str,
-    pub(crate) ours: bool,
+    pub(crate) whose: Whose,
     sorted: Vec<f64>,
+    /// Where each operation was timed on its own.
+    each: Option<Percentiles>,
 }
 
 impl Figures {
-    pub(crate) fn new(name: &'static str, ours: bool, mut values: Vec<f64>) -> Self {
+    pub(crate) fn new(name: &'static str, whose: Whose, mut values: Vec<f64>, each: Option<Percentiles>) -> Self {
         values.sort_by(f64::total_cmp);
-        Figures { name, ours, sorted: values }
+        Figures { name, whose, sorted: values, each }
     }
 
     fn median(&self) -> f64 {
@@ -47,7 +49,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// A row per subject of ours and peer; a subject without anything to compare with still has its row.
     pub(crate) fn table(&self) -> String {
-        let better = if matches!(self.scenario.unit, Unit::PerSecond(_)) { "more" } else { "less" };
+        let better = self.better();
         let mut text = format!("\n{} [{}, {better} is better]\n", self.scenario.full_name(), self.scenario.unit.name());
         for pair in self.pairs() {
             let side = |figures: Option<&Figures>| match figures {
@@ -58,10 +60,19 @@ impl Outcome {
             let row = format!("  {} | {} {ratio:>9}", side(pair.ours), side(pair.theirs));
             let _ = writeln!(text, "{}", row.trim_end());
         }
+        for figures in &self.figures {
+            if let Some(each) = &figures.each {
+                let _ = writeln!(text, "  {}: {each} {}", figures.name, self.scenario.unit.name());
+            }
+        }
         for remark in &self.remarks {
             let _ = writeln!(text, "  {remark}");
         }
         text
+    }
+
+    fn better(&self) -> &'static str {
+        if self.scenario.unit.more_is_better() { "more" } else { "less" }
     }
 
     /// The same rows as JSON, one object per line.
@@ -83,6 +94,13 @@ impl Outcome {
                 "theirs_min": pair.theirs.map(Figures::min),
                 "theirs_max": pair.theirs.map(Figures::max),
                 "rounds": first.map(|figures| figures.sorted.len()),
+                "better": self.better(),
+                "limit": pair.theirs.map(|figures| figures.whose == Whose::Limit),
+                "along": self.scenario.along.map(|(what, _)| what),
+                "at": self.scenario.along.map(|(_, at)| at),
+                "percentiles": pair.ours.and_then(|figures| figures.each),
+                "theirs_percentiles": pair.theirs.and_then(|figures| figures.each),
+                "remarks": self.remarks,
             });
             let _ = writeln!(text, "{object}");
         }
@@ -90,8 +108,8 @@ impl Outcome {
     }
 
     fn pairs(&self) -> Vec<Pair<'_>> {
-        let ours = || self.figures.iter().filter(|figures| figures.ours);
-        let theirs = || self.figures.iter().filter(|figures| !figures.ours);
+        let ours = || self.figures.iter().filter(|figures| figures.whose == Whose::Ours);
+        let theirs = || self.figures.iter().filter(|figures| figures.whose != Whose::Ours);
         let mut pairs = Vec::new();
         for one in ours() {
             for other in theirs() {
@@ -117,7 +135,7 @@ struct Pair<'a> {
 }
 
 /// Three digits that matter: 5.51 M, 375 k, 12.2, 0.08.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let (scaled, suffix) = match value.abs() {
         size if size >= 999.5e6 => (value / 1e9, " G"),
         size if size >= 999.5e3 => (value / 1e6, " M"),
@@ -134,6 +152,7 @@ fn short(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Unit;
     use super::*;
 
     #[test]
@@ -145,6 +164,7 @@ mod tests {
     #[test]
     fn above_one_is_better_for_us_whatever_the_unit() {
         assert!(Unit::PerSecond("msg/s").ratio(2.0, 1.0) > 1.0);
+        assert!(Unit::Flow("bytes/s", 16.0).ratio(2.0, 1.0) > 1.0);
         assert!(Unit::Each("ns", 1e-9).ratio(1.0, 2.0) > 1.0);
         assert!(Unit::Amount("bytes").ratio(1.0, 2.0) > 1.0);
     }
@@ -152,7 +172,7 @@ mod tests {
     #[test]
     fn a_line_has_every_key() {
         let scenario = Scenario::new("queue/1to1", "16B", Unit::PerSecond("msg/s"), "");
-        let figures = vec![Figures::new("a", true, vec![3.0, 1.0, 2.0]), Figures::new("b", false, vec![1.0, 1.0, 4.0])];
+        let figures = vec![Figures::new("a", Whose::Ours, vec![3.0, 1.0, 2.0], None), Figures::new("b", Whose::Peer, vec![1.0, 1.0, 4.0], None)];
         let outcome = Outcome { scenario, figures, remarks: Vec::new(), failed: 0, missing: 0 };
         let line: serde_json::Value = serde_json::from_str(&outcome.json_lines()).unwrap();
         for key in ["scenario", "variant", "subject", "peer", "ratio", "ours", "theirs", "unit", "min", "max", "rounds"] {

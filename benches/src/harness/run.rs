@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::report::{Figures, Outcome};
-use super::{Budget, Plan, Sample, Scenario, Subject, Trouble};
+use super::{Budget, Percentiles, Plan, Sample, Scenario, Subject, Trouble};
 
 impl Scenario {
     /// Calibrates every subject, then takes the rounds in turn. A subject that fails or is missing is left out and said so.
@@ -16,7 +16,7 @@ impl Scenario {
         let subjects = std::mem::take(&mut self.subjects);
         for mut subject in subjects {
             match subject.calibrate(plan.time) {
-                Ok(budget) => running.push(Running { subject, budget, values: Vec::new(), shares: Vec::new(), trouble: None }),
+                Ok(budget) => running.push(Running { subject, budget, values: Vec::new(), shares: Vec::new(), trouble: None, each: Vec::new() }),
                 Err(trouble) => {
                     match trouble {
                         Trouble::Missing(_) => missing += 1,
@@ -31,7 +31,11 @@ impl Scenario {
                 match (one.subject.round)(one.budget) {
                     Ok(sample) => {
                         one.values.push(self.unit.value(sample));
-                        one.shares.extend(if let Sample::Shared { least, .. } = sample { Some(least) } else { None });
+                        match sample {
+                            Sample::Shared { least, .. } => one.shares.push(least),
+                            Sample::Spread { each, .. } => one.each.push(each),
+                            Sample::Timed { .. } | Sample::Amount(_) => {}
+                        }
                     }
                     Err(trouble) => one.trouble = Some(trouble),
                 }
@@ -47,7 +51,7 @@ impl Scenario {
                     let least = one.shares.iter().sum::<f64>() / one.shares.len() as f64;
                     remarks.push(format!("{}: the least-served process got {least:.2} of an even share", one.subject.name));
                 }
-                figures.push(Figures::new(one.subject.name, one.subject.ours, one.values));
+                figures.push(Figures::new(one.subject.name, one.subject.whose, one.values, Percentiles::of_rounds(&one.each)));
             }
         }
         Outcome { scenario: self, figures, remarks, failed, missing }
@@ -59,6 +63,7 @@ struct Running {
     budget: Budget,
     values: Vec<f64>,
     shares: Vec<f64>,
+    each: Vec<Percentiles>,
     trouble: Option<Trouble>,
 }
 
@@ -67,7 +72,7 @@ impl Subject {
     fn calibrate(&mut self, time: Duration) -> Result<Budget, Trouble> {
         let mut budget = Budget { operations: self.first, time };
         for _ in 0..3 {
-            let Sample::Timed { operations, elapsed } = (self.round)(budget)? else { break };
+            let (Sample::Timed { operations, elapsed } | Sample::Spread { operations, elapsed, .. }) = (self.round)(budget)? else { break };
             let share = elapsed.as_secs_f64() / time.as_secs_f64();
             budget.operations = ((operations as f64 / share.max(1e-6)) as u64).max(1);
             // Start-up weighs too much in a round that was far too short to scale from.

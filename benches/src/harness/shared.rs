@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::MemfdFlags;
@@ -14,6 +14,7 @@ use super::Trouble;
 const LENGTH: usize = 4096;
 /// The counter has a cache line of its own, as a lock's neighbour would in a program that cares.
 const COUNTER: usize = 2048;
+const WORDS: usize = 8;
 
 /// One shared page: room for a peer's lock at its start, a counter in its middle.
 pub(crate) struct SharedPage {
@@ -42,6 +43,19 @@ impl SharedPage {
         // SAFETY: inside the mapping, aligned (a page's address plus 2048), zeroed by the kernel, alive as long as `self`, and used
         // as an atomic by every process.
         unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(COUNTER).cast()) }
+    }
+
+    /// Another number of the page, each in a cache line of its own: for what the two sides of a scenario tell each other.
+    pub(crate) fn word(&self, index: usize) -> &AtomicU64 {
+        assert!(index < WORDS);
+        // SAFETY: as above; at most `WORDS` cache lines behind the counter, which the assertion keeps inside the page.
+        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(COUNTER + 64 * (1 + index)).cast()) }
+    }
+
+    /// A word that the kernel can wait on.
+    pub(crate) fn futex(&self) -> &AtomicU32 {
+        // SAFETY: as above; behind the words.
+        unsafe { AtomicU32::from_ptr(self.map.as_mut_ptr().add(COUNTER + 64 * (1 + WORDS)).cast()) }
     }
 
     /// The first half of the page, for a peer's own lock.

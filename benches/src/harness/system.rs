@@ -1,9 +1,8 @@
-//! The machine and this process on it: names in /dev/shm, descriptors, limits, and one line on what is measured where. It knows no
-//! scenario.
+//! The machine and this process on it: names in /dev/shm, descriptors, limits, memory. It knows no scenario.
 
 use std::os::fd::BorrowedFd;
 
-use super::{Plan, Trouble, member};
+use super::Trouble;
 
 /// A name in /dev/shm that tells whose it is, so that a later run can remove it if this one is killed.
 pub(crate) fn shared_name(what: &str) -> String {
@@ -32,20 +31,6 @@ pub(crate) fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-}
-
-/// One line on what is measured where.
-pub(crate) fn machine(plan: &Plan) -> String {
-    let name = rustix::system::uname();
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or("?");
-    format!(
-        "{} CPUs, Linux {}, load {load} before the first round; {} rounds of about {} ms in turn; ratio above 1: ours is better",
-        member::cpus().len(),
-        name.release().to_string_lossy(),
-        plan.rounds,
-        plan.time.as_millis()
-    )
 }
 
 /// Descriptors that this process has open, without the three standard ones.

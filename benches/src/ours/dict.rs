@@ -3,7 +3,7 @@
 use polyproc_ipc::{BytesDict, Fabric, Ticket};
 
 use crate::harness::crew::{Crew, Inherited};
-use crate::harness::{Budget, Sample, Trouble, member};
+use crate::harness::{Budget, Sample, Trouble, member, system};
 use crate::scenarios::dict::{Job, Map, Shape, fill};
 
 pub(crate) const ROLE: &str = "dict";
@@ -19,8 +19,7 @@ impl Side {
     pub(crate) fn round(&mut self, shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
         if self.0.is_none() {
             let fabric = Fabric::new()?;
-            let dict = BytesDict::new(&fabric)?;
-            fill(&mut Shared(dict.clone()), shape.size)?;
+            let dict = filled(&fabric, shape)?;
             self.0 = Some((fabric, dict));
         }
         let Some((fabric, dict)) = &self.0 else { return Err(Trouble::failed("no dict")) };
@@ -32,6 +31,21 @@ impl Side {
         }
         shape.measure(crew)
     }
+}
+
+fn filled(fabric: &Fabric, shape: Shape) -> Result<BytesDict, Trouble> {
+    let dict = BytesDict::new(fabric)?;
+    fill(&mut Shared(dict.clone()), shape)?;
+    Ok(dict)
+}
+
+/// Bytes of memory of a filled dict, for each of its keys.
+pub(crate) fn bytes(shape: Shape) -> Result<Sample, Trouble> {
+    let fabric = Fabric::new()?;
+    fabric.member()?;
+    let before = system::resident(fabric.descriptor())?;
+    let _dict = filled(&fabric, shape)?;
+    Ok(Sample::Amount((system::resident(fabric.descriptor())? - before) as f64 / shape.keys as f64))
 }
 
 pub(crate) fn role(arguments: &[String]) -> Result<(), Trouble> {

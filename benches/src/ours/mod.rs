@@ -4,6 +4,8 @@ pub(crate) mod cells;
 pub(crate) mod cost;
 pub(crate) mod dict;
 pub(crate) mod idle;
+pub(crate) mod latency;
+pub(crate) mod list;
 pub(crate) mod lock;
 pub(crate) mod payload;
 pub(crate) mod pipe;

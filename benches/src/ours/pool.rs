@@ -14,8 +14,8 @@ fn noop(number: u64) -> u64 {
 }
 
 /// Every task on its own, then every result.
-pub(crate) fn one_by_one(budget: Budget) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+pub(crate) fn one_by_one(workers: usize, budget: Budget) -> Result<Sample, Trouble> {
+    let pool = warm_pool(workers)?;
     let started = Instant::now();
     let mut results: Vec<AsyncResult<u64>> = Vec::with_capacity(budget.operations as usize);
     for number in 0..budget.operations {
@@ -30,7 +30,7 @@ pub(crate) fn one_by_one(budget: Budget) -> Result<Sample, Trouble> {
 
 /// One call for all, in chunks.
 pub(crate) fn map(budget: Budget) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+    let pool = warm_pool(WORKERS)?;
     let started = Instant::now();
     let results: Vec<u64> = pool.map(noop, 0..budget.operations)?;
     timed(started, budget.operations, results.into_iter().sum())
@@ -38,7 +38,7 @@ pub(crate) fn map(budget: Budget) -> Result<Sample, Trouble> {
 
 /// One in flight.
 pub(crate) fn round_trip(budget: Budget) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+    let pool = warm_pool(WORKERS)?;
     let started = Instant::now();
     let mut sum = 0;
     for number in 0..budget.operations {
@@ -47,24 +47,22 @@ pub(crate) fn round_trip(budget: Budget) -> Result<Sample, Trouble> {
     timed(started, budget.operations, sum)
 }
 
-/// Made, two results, dropped.
-pub(crate) fn start(budget: Budget) -> Result<Sample, Trouble> {
+/// Made, as many results as workers, dropped.
+pub(crate) fn start(workers: usize, budget: Budget) -> Result<Sample, Trouble> {
     let started = Instant::now();
     for _ in 0..budget.operations {
-        let pool = Pool::new(WORKERS)?;
-        let (first, second) = (pool.apply_async(noop, (1,))?, pool.apply_async(noop, (2,))?);
-        if first.get()? + second.get()? != 3 {
-            return Err(Trouble::failed("polyproc: a wrong result"));
-        }
-        drop(pool);
+        drop(warm_pool(workers)?);
     }
     Ok(Sample::Timed { operations: budget.operations, elapsed: started.elapsed() })
 }
 
-fn warm_pool() -> Result<Pool, Trouble> {
-    let pool = Pool::new(WORKERS)?;
-    let (first, second) = (pool.apply_async(noop, (0,))?, pool.apply_async(noop, (0,))?);
-    first.get()?;
-    second.get()?;
+fn warm_pool(workers: usize) -> Result<Pool, Trouble> {
+    let pool = Pool::new(workers)?;
+    let results = (0..workers as u64).map(|number| pool.apply_async(noop, (number,))).collect::<Result<Vec<_>, _>>()?;
+    for (number, result) in (0..).zip(results) {
+        if result.get()? != number {
+            return Err(Trouble::failed("polyproc: a wrong result"));
+        }
+    }
     Ok(pool)
 }

@@ -15,6 +15,7 @@ const SOURCE: Program = Program {
     name: "boost_mq",
     source: include_str!("../../cpp/boost_mq.cpp"),
     header: "boost/interprocess/ipc/message_queue.hpp",
+    libraries: &[],
     missing: "needs g++ and Boost's headers: apt-get install g++ libboost-dev",
 };
 

@@ -1,5 +1,6 @@
 //! Boost's `unordered_map` in `managed_shared_memory`, through a small C++ program (`cpp/boost_map.cpp`). It knows how to call that program, and nothing of Boost itself.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,12 +9,13 @@ use crate::harness::crew::Crew;
 use crate::harness::system::shared_name;
 use crate::harness::{Budget, Sample, Trouble};
 use crate::peers::cpp::Program;
-use crate::scenarios::dict::{KEYS, Shape};
+use crate::scenarios::dict::Shape;
 
 const SOURCE: Program = Program {
     name: "boost_map",
     source: include_str!("../../cpp/boost_map.cpp"),
     header: "boost/unordered_map.hpp",
+    libraries: &[],
     missing: "needs g++ and Boost's headers: apt-get install g++ libboost-dev",
 };
 
@@ -26,20 +28,33 @@ impl Side {
     }
 
     pub(crate) fn round(&mut self, shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
-        if self.0.is_none() {
-            let name = shared_name("boost-map");
-            self.0 = Some(name.clone());
-            call(&["create", &name, &shape.size.to_string(), &KEYS.to_string()])?;
-        }
+        self.make(shape)?;
         let Some(name) = &self.0 else { return Err(Trouble::failed("no map")) };
         let mut crew = Crew::new()?;
         for arguments in shape.jobs(budget) {
             let mut command = Command::new(program()?);
-            command.arg("run").args(arguments).arg(name).arg(KEYS.to_string());
+            command.arg("run").args(arguments).arg(name);
             crew.command("boost_map", command)?;
         }
         shape.measure(crew)
     }
+
+    fn make(&mut self, shape: Shape) -> Result<(), Trouble> {
+        if self.0.is_none() {
+            let name = shared_name("boost-map");
+            self.0 = Some(name.clone());
+            call(&["create", &name, &shape.size.to_string(), &shape.keys.to_string()])?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of memory of a filled map, for each of its keys.
+pub(crate) fn bytes(shape: Shape) -> Result<Sample, Trouble> {
+    let mut side = Side::new();
+    side.make(shape)?;
+    let blocks = std::fs::metadata(Path::new("/dev/shm").join(side.0.as_deref().unwrap_or_default()))?.blocks();
+    Ok(Sample::Amount((blocks * 512) as f64 / shape.keys as f64))
 }
 
 impl Drop for Side {

@@ -8,6 +8,8 @@ pub(crate) struct Program {
     /// Its name, that of its source file without the ending.
     pub(crate) name: &'static str,
     pub(crate) source: &'static str,
+    /// What it is linked with, beyond threads.
+    pub(crate) libraries: &'static [&'static str],
     /// A header without which it cannot be built, and what to say then.
     pub(crate) header: &'static str,
     pub(crate) missing: &'static str,
@@ -31,8 +33,13 @@ impl Program {
         let own = |what: &str| folder.join(format!("{}-{what}", std::process::id()));
         let (new_source, new_program) = (own(&file), own(self.name));
         std::fs::write(&new_source, self.source).map_err(error)?;
-        let built =
-            Command::new("g++").args(["-O2", "-std=c++17", "-o"]).args([&new_program, &new_source]).args(["-lpthread", "-lrt"]).output().map_err(error)?;
+        let built = Command::new("g++")
+            .args(["-O2", "-std=c++17", "-o"])
+            .args([&new_program, &new_source])
+            .args(self.libraries)
+            .args(["-lpthread", "-lrt"])
+            .output()
+            .map_err(error)?;
         if !built.status.success() {
             let _ = std::fs::remove_file(&new_source);
             return Err(format!("g++ could not build {file}: {}", String::from_utf8_lossy(&built.stderr)));

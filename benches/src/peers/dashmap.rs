@@ -16,7 +16,7 @@ impl Side {
     pub(crate) fn round(&mut self, shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
         if self.0.is_none() {
             let map = DashMap::new();
-            fill(&mut Shared(&map), shape.size)?;
+            fill(&mut Shared(&map), shape)?;
             self.0 = Some(map);
         }
         let Some(map) = &self.0 else { return Err(Trouble::failed("no map")) };

@@ -26,7 +26,7 @@ impl Side {
             let folder = Path::new("/dev/shm").join(shared_name("lmdb"));
             std::fs::create_dir(&folder)?;
             self.0 = Some(folder.clone());
-            fill(&mut Store::open(&folder)?, shape.size)?;
+            fill(&mut Store::open(&folder)?, shape)?;
         }
         let Some(folder) = &self.0 else { return Err(Trouble::failed("no folder")) };
         let mut crew = Crew::new()?;

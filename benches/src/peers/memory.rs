@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -76,4 +77,13 @@ pub(crate) fn payload(run: &Run) -> Result<Sample, Trouble> {
         }
         Ok(())
     })
+}
+
+/// A vector of so many, under a mutex; its length.
+pub(crate) fn fill(items: u64) -> Result<u64, Trouble> {
+    let list = Mutex::new(Vec::new());
+    for number in 0..items {
+        list.lock().map_err(|_| Trouble::failed("a poisoned mutex"))?.push(black_box(number));
+    }
+    list.into_inner().map_or_else(|_| Err(Trouble::failed("a poisoned mutex")), |all| Ok(all.len() as u64))
 }

@@ -14,9 +14,9 @@ fn most() -> Result<u64, Trouble> {
 }
 
 /// All spawned, then all joined.
-pub(crate) fn one_by_one(budget: Budget) -> Result<Sample, Trouble> {
+pub(crate) fn one_by_one(workers: usize, budget: Budget) -> Result<Sample, Trouble> {
     let tasks = budget.operations.min(most()?);
-    let pool = warm_pool()?;
+    let pool = warm_pool(workers)?;
     let started = Instant::now();
     let handles: Vec<JoinHandle<u64>> = (0..tasks).map(|number| spawn(&pool, number)).collect();
     let mut sum = 0;
@@ -28,7 +28,7 @@ pub(crate) fn one_by_one(budget: Budget) -> Result<Sample, Trouble> {
 
 /// One in flight.
 pub(crate) fn round_trip(budget: Budget) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+    let pool = warm_pool(WORKERS)?;
     let started = Instant::now();
     let mut sum = 0;
     for number in 0..budget.operations {
@@ -37,15 +37,11 @@ pub(crate) fn round_trip(budget: Budget) -> Result<Sample, Trouble> {
     timed(started, budget.operations, sum)
 }
 
-/// Made, two results, dropped.
-pub(crate) fn start(budget: Budget) -> Result<Sample, Trouble> {
+/// Made, as many results as workers, dropped.
+pub(crate) fn start(workers: usize, budget: Budget) -> Result<Sample, Trouble> {
     let started = Instant::now();
     for _ in 0..budget.operations {
-        let pool = Pool::new(WORKERS)?;
-        let (first, second) = (spawn(&pool, 1), spawn(&pool, 2));
-        if first.join()? + second.join()? != 3 {
-            return Err(Trouble::failed("procspawn: a wrong result"));
-        }
+        drop(warm_pool(workers)?);
     }
     Ok(Sample::Timed { operations: budget.operations, elapsed: started.elapsed() })
 }
@@ -57,11 +53,14 @@ pub(crate) fn child_descriptors() -> Result<Sample, Trouble> {
     if count == 0 { Err(Trouble::failed("procspawn: the child could not list its descriptors")) } else { Ok(Sample::Amount(count as f64)) }
 }
 
-fn warm_pool() -> Result<Pool, Trouble> {
-    let pool = Pool::new(WORKERS)?;
-    let (first, second) = (spawn(&pool, 0), spawn(&pool, 0));
-    first.join()?;
-    second.join()?;
+fn warm_pool(workers: usize) -> Result<Pool, Trouble> {
+    let pool = Pool::new(workers)?;
+    let handles: Vec<JoinHandle<u64>> = (0..workers as u64).map(|number| spawn(&pool, number)).collect();
+    for (number, handle) in (0..).zip(handles) {
+        if handle.join()? != number {
+            return Err(Trouble::failed("procspawn: a wrong result"));
+        }
+    }
     Ok(pool)
 }
 

@@ -12,8 +12,8 @@ use crate::scenarios::payload::{Run, WINDOW, add_one, add_up};
 use crate::scenarios::pool::{WORKERS, timed};
 
 /// Every task on its own, its result through a channel.
-pub(crate) fn one_by_one(budget: Budget) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+pub(crate) fn one_by_one(workers: usize, budget: Budget) -> Result<Sample, Trouble> {
+    let pool = warm_pool(workers)?;
     let started = Instant::now();
     let (sender, results) = channel();
     for number in 0..budget.operations {
@@ -27,7 +27,7 @@ pub(crate) fn one_by_one(budget: Budget) -> Result<Sample, Trouble> {
 
 /// One call for all.
 pub(crate) fn map(budget: Budget) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+    let pool = warm_pool(WORKERS)?;
     let started = Instant::now();
     let results: Vec<u64> = pool.install(|| (0..budget.operations).into_par_iter().map(noop).collect());
     timed(started, budget.operations, results.into_iter().sum())
@@ -35,24 +35,24 @@ pub(crate) fn map(budget: Budget) -> Result<Sample, Trouble> {
 
 /// One in flight.
 pub(crate) fn round_trip(budget: Budget) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+    let pool = warm_pool(WORKERS)?;
     let started = Instant::now();
     let sum = (0..budget.operations).map(|number| pool.install(|| noop(number))).sum();
     timed(started, budget.operations, sum)
 }
 
-/// Made, two results, dropped.
-pub(crate) fn start(budget: Budget) -> Result<Sample, Trouble> {
+/// Made, as many results as threads, dropped.
+pub(crate) fn start(workers: usize, budget: Budget) -> Result<Sample, Trouble> {
     let started = Instant::now();
     for _ in 0..budget.operations {
-        drop(warm_pool()?);
+        drop(warm_pool(workers)?);
     }
     Ok(Sample::Timed { operations: budget.operations, elapsed: started.elapsed() })
 }
 
 /// Vectors, moved to the threads and back.
 pub(crate) fn payload(run: &Run) -> Result<Sample, Trouble> {
-    let pool = warm_pool()?;
+    let pool = warm_pool(WORKERS)?;
     run.measure(|count| {
         let (sender, results) = channel();
         let mut sent = 0;
@@ -85,12 +85,13 @@ fn noop(number: u64) -> u64 {
     black_box(number)
 }
 
-fn warm_pool() -> Result<ThreadPool, Trouble> {
-    let pool = ThreadPoolBuilder::new().num_threads(WORKERS).build()?;
+fn warm_pool(workers: usize) -> Result<ThreadPool, Trouble> {
+    let pool = ThreadPoolBuilder::new().num_threads(workers).build()?;
     let (sender, results) = channel();
-    for number in [1, 2] {
+    for number in 0..workers as u64 {
         let sender = sender.clone();
         pool.spawn(move || send(&sender, number));
     }
-    if results.recv()? + results.recv()? == 3 { Ok(pool) } else { Err(Trouble::failed("rayon: a wrong result")) }
+    drop(sender);
+    if results.iter().sum::<u64>() == (0..workers as u64).sum::<u64>() { Ok(pool) } else { Err(Trouble::failed("rayon: a wrong result")) }
 }

@@ -25,7 +25,7 @@ impl Side {
     pub(crate) fn round(&mut self, shape: Shape, budget: Budget) -> Result<Sample, Trouble> {
         if self.0.is_none() {
             let server = Server::start()?;
-            fill(&mut Client::connect(&server.socket())?, shape.size)?;
+            fill(&mut Client::connect(&server.socket())?, shape)?;
             self.0 = Some(server);
         }
         let Some(server) = &self.0 else { return Err(Trouble::failed("no server")) };

@@ -17,7 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         )
         .ours("Value under its lock", FIRST, ours::add_locked)
         .ours("Value, atomic", FIRST, ours::add_atomic)
-        .peer("memory, atomic", FIRST, memory::add_atomic),
+        .limit("memory, atomic", FIRST, memory::add_atomic),
         Scenario::new(
             "cells/get",
             "",
@@ -25,10 +25,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             "One process reads one element of an array of 100,000 doubles in shared memory, at random, without its lock. Nanoseconds each.",
         )
         .ours("Array", FIRST, ours::get)
-        .peer("memory", FIRST, memory::get),
+        .limit("memory", FIRST, memory::get),
         Scenario::new("cells/copy", "8MB", Unit::Each("us", 1e-6), "A million doubles are copied out of shared memory. Microseconds each time.")
             .ours("Array", 20, ours::copy)
-            .peer("memory", 20, memory::copy),
+            .limit("memory", 20, memory::copy),
     ]
 }
 

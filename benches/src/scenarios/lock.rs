@@ -32,8 +32,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 .peer("pthread robust pshared", FIRST, move |budget| pthread::round(shape, Kind::Robust, budget))
                 .peer("pthread plain pshared", FIRST, move |budget| pthread::round(shape, Kind::Plain, budget))
                 .peer("raw_sync Mutex", FIRST, move |budget| raw_sync::round(shape, budget))
-                .peer("std Mutex (threads)", FIRST, move |budget| threads::round(shape, &threads::Std::default(), budget))
-                .peer("parking_lot (threads)", FIRST, move |budget| threads::round(shape, &threads::ParkingLot::default(), budget)),
+                .limit("std Mutex (threads)", FIRST, move |budget| threads::round(shape, &threads::Std::default(), budget))
+                .limit("parking_lot (threads)", FIRST, move |budget| threads::round(shape, &threads::ParkingLot::default(), budget)),
         );
     }
     for processes in [1, 2] {
@@ -70,13 +70,13 @@ fn named(what: &'static str, shape: Shape, definition: &'static str) -> Scenario
     }
 }
 
-const FIRST: u64 = 200_000;
+pub(crate) const FIRST: u64 = 200_000;
 
 /// How many processes share the lock, and whether they only read what it protects.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
-    processes: u64,
-    reads: bool,
+    pub(crate) processes: u64,
+    pub(crate) reads: bool,
 }
 
 impl Shape {

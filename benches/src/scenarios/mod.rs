@@ -4,8 +4,12 @@
 pub(crate) mod cells;
 mod cost;
 pub(crate) mod dict;
+mod growth;
 pub(crate) mod idle;
+pub(crate) mod latency;
+pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod members;
 pub(crate) mod payload;
 pub(crate) mod pipe;
 pub(crate) mod pool;
@@ -15,12 +19,13 @@ pub(crate) mod wake;
 
 use crate::harness::Scenario;
 
-/// All scenarios in the order of the table.
-pub(crate) fn all() -> Vec<Scenario> {
+/// All scenarios in the order of the table; the long ends of what grows only where it is not `quick`.
+pub(crate) fn all(quick: bool) -> Vec<Scenario> {
     [
         queue::scenarios(),
         lock::scenarios(),
         wake::scenarios(),
+        latency::scenarios(),
         cells::scenarios(),
         dict::scenarios(),
         pipe::scenarios(),
@@ -29,6 +34,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         payload::scenarios(),
         cost::scenarios(),
         idle::scenarios(),
+        growth::scenarios(quick),
     ]
     .into_iter()
     .flatten()

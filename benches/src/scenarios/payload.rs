@@ -23,8 +23,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             .ours("Vec<u8>", FIRST, move |budget| ours::round::<Vec<u8>>(&Run::new(out, budget)))
             .peer("procspawn Vec<u8>", FIRST, move |budget| procspawn::vectors(&Run::new(out, budget)))
             .peer("procspawn Shmem", FIRST, move |budget| procspawn::shared(&Run::new(out, budget)))
-            .peer("rayon (threads)", FIRST, move |budget| rayon::payload(&Run::new(out, budget)))
-            .peer("memcpy", FIRST, move |budget| memory::payload(&Run::new(out, budget)))
+            .limit("rayon (threads)", FIRST, move |budget| rayon::payload(&Run::new(out, budget)))
+            .limit("memcpy", FIRST, move |budget| memory::payload(&Run::new(out, budget)))
     };
     vec![scenario(false), scenario(true)]
 }

@@ -13,20 +13,19 @@ pub(crate) const WORKERS: usize = 2;
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new("pool/noop", "", Unit::PerSecond("tasks/s"), NOOP)
-            .ours("apply_async", 5000, ours::one_by_one)
+            .ours("apply_async", 5000, |budget| ours::one_by_one(WORKERS, budget))
             .ours("map", 50_000, ours::map)
-            .peer("procspawn Pool", 500, procspawn::one_by_one)
-            .peer("rayon spawn (threads)", 50_000, rayon::one_by_one)
-            .peer("rayon map (threads)", 500_000, rayon::map),
+            .peer("procspawn Pool", 500, |budget| procspawn::one_by_one(WORKERS, budget))
+            .limit("rayon spawn (threads)", 50_000, |budget| rayon::one_by_one(WORKERS, budget))
+            .limit("rayon map (threads)", 500_000, rayon::map),
         Scenario::new("pool/round-trip", "", Unit::Each("us", 1e-6), ROUND_TRIP)
             .ours("apply", 200, ours::round_trip)
             .peer("procspawn Pool", 200, procspawn::round_trip)
-            .peer("rayon (threads)", 1000, rayon::round_trip),
-        Scenario::new("pool/start", "", Unit::Each("ms", 1e-3), START).ours("Pool", 3, ours::start).peer("procspawn Pool", 3, procspawn::start).peer(
-            "rayon (threads)",
-            30,
-            rayon::start,
-        ),
+            .limit("rayon (threads)", 1000, rayon::round_trip),
+        Scenario::new("pool/start", "", Unit::Each("ms", 1e-3), START)
+            .ours("Pool", 3, |budget| ours::start(WORKERS, budget))
+            .peer("procspawn Pool", 3, |budget| procspawn::start(WORKERS, budget))
+            .limit("rayon (threads)", 30, |budget| rayon::start(WORKERS, budget)),
     ]
 }
 

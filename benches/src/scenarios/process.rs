@@ -16,9 +16,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     for (name, way) in [("Process, spawn", "spawn"), ("Process, fork", "fork"), ("Process, fork server", "fork-server")] {
         scenario = scenario.ours(name, FIRST, move |budget| round(ours::ROLE, way, budget));
     }
-    for (name, way) in [("std Command", "command"), ("posix_spawn", "posix-spawn"), ("fork", "fork"), ("std thread", "thread")] {
+    for (name, way) in [("std Command", "command"), ("posix_spawn", "posix-spawn"), ("fork", "fork")] {
         scenario = scenario.peer(name, FIRST, move |budget| round(os_process::ROLE, way, budget));
     }
+    scenario = scenario.limit("std thread", FIRST, |budget| round(os_process::ROLE, "thread", budget));
     vec![scenario.peer("procspawn spawn", FIRST, |budget| round(procspawn_process::ROLE, "spawn", budget))]
 }
 

@@ -11,7 +11,7 @@ use crate::harness::crew::Crew;
 use crate::harness::member::{self, Report};
 use crate::harness::{Budget, Sample, Scenario, Trouble, Unit};
 use crate::ours::queue::{self as ours, Style};
-use crate::peers::{boost, ipc_channel};
+use crate::peers::{boost, channels, heavy, ipc_channel, os_queue, zeromq};
 
 const SIZES: [(&str, usize); 5] = [("16B", 16), ("128B", 128), ("1KiB", 1 << 10), ("64KiB", 64 << 10), ("1MiB", 1 << 20)];
 const MESSAGES: Unit = Unit::PerSecond("msg/s");
@@ -21,38 +21,62 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (label, size) in SIZES {
         let shape = Shape { producers: 1, consumers: 1, size };
-        all.push(
-            with_ours(Scenario::new("queue/1to1", label, MESSAGES, ONE_TO_ONE), shape)
-                .peer("boost message_queue", shape.first(), move |budget| boost::round(shape, budget))
-                .peer("ipc-channel bytes", shape.first() / 8, move |budget| ipc_channel::round(shape, budget)),
-        );
+        let mut scenario = with_ours(Scenario::new("queue/1to1", label, MESSAGES, ONE_TO_ONE), shape)
+            .peer("boost message_queue", shape.first(), move |budget| boost::round(shape, budget))
+            .peer("ZeroMQ", shape.first() / 8, move |budget| zeromq::round(shape, budget))
+            .peer("ipc-channel bytes", shape.first() / 8, move |budget| ipc_channel::round(shape, budget))
+            .peer("pipe", shape.first() / 8, move |budget| os_queue::round(shape, os_queue::Kind::Pipe, budget));
+        if size <= LARGE {
+            // A packet is one buffer of the kernel's: large ones do not go.
+            scenario = scenario.peer("SEQPACKET", shape.first() / 8, move |budget| os_queue::round(shape, os_queue::Kind::Packets, budget));
+        }
+        scenario = with_crossbeam(heavy::for_queue(scenario, shape), shape);
+        if let Some(rtrb) = inline(size, [channels::rtrb::<16>, channels::rtrb::<128>, channels::rtrb::<1024>]) {
+            scenario = scenario.limit("rtrb (threads)", shape.first(), move |budget| rtrb(shape, budget));
+        }
+        all.push(scenario);
     }
     for (label, size) in SIZES {
         let shape = Shape { producers: 4, consumers: 4, size };
-        all.push(
-            with_ours(Scenario::new("queue/4to4", label, MESSAGES, FOUR_TO_FOUR), shape)
-                .peer("boost message_queue", shape.first(), move |budget| boost::round(shape, budget)),
-        );
+        let scenario = with_ours(Scenario::new("queue/4to4", label, MESSAGES, FOUR_TO_FOUR), shape)
+            .peer("boost message_queue", shape.first(), move |budget| boost::round(shape, budget))
+            .peer("ZeroMQ", shape.first() / 8, move |budget| zeromq::round(shape, budget));
+        all.push(with_crossbeam(scenario, shape));
     }
     let shape = Shape { producers: 4, consumers: 1, size: 128 };
-    all.push(
-        with_ours(Scenario::new("queue/4to1", "128B", MESSAGES, FOUR_TO_ONE), shape)
-            .peer("boost message_queue", shape.first(), move |budget| boost::round(shape, budget))
-            .peer("ipc-channel bytes", shape.first() / 8, move |budget| ipc_channel::round(shape, budget)),
-    );
+    let scenario = with_ours(Scenario::new("queue/4to1", "128B", MESSAGES, FOUR_TO_ONE), shape)
+        .peer("boost message_queue", shape.first(), move |budget| boost::round(shape, budget))
+        .peer("ZeroMQ", shape.first() / 8, move |budget| zeromq::round(shape, budget))
+        .peer("ipc-channel bytes", shape.first() / 8, move |budget| ipc_channel::round(shape, budget));
+    all.push(with_crossbeam(scenario, shape));
     all
+}
+
+/// Channels that carry their messages inside: only for the sizes that would be carried so.
+pub(crate) fn with_crossbeam(scenario: Scenario, shape: Shape) -> Scenario {
+    match inline(shape.size, [channels::crossbeam::<16>, channels::crossbeam::<128>, channels::crossbeam::<1024>]) {
+        Some(crossbeam) => scenario.limit("crossbeam (threads)", shape.first(), move |budget| crossbeam(shape, budget)),
+        None => scenario,
+    }
+}
+
+type ByThreads = fn(Shape, Budget) -> Result<Sample, Trouble>;
+
+fn inline(size: usize, of: [ByThreads; 3]) -> Option<ByThreads> {
+    [16, 128, 1024].iter().position(|&known| known == size).map(|index| of[index])
 }
 
 const ONE_TO_ONE: &str = "One producer process pinned to a CPU, one consumer process pinned to another, a bounded queue (1024 messages; 64 of \
 64 KiB, 16 of 1 MiB). The producer stamps both ends of a 64-byte aligned buffer and sends it; the consumer checks order and both ends of every message. \
 put/get: one message per call; the bytes are copied in, and read in place where they lie. put_many/get_many: the same, 16 messages per call from 16 buffers (1 MiB or 16 MiB of them for the large sizes, which no longer fit the near caches). loan: built in \
-place, no copy. Boost: copied in, copied out into a 64-byte aligned buffer. ipc-channel: its bytes channel, copied in and out by the kernel; its capacity is \
-the socket buffer's.";
+place, no copy. Boost: copied in, copied out into a 64-byte aligned buffer. ZeroMQ: PUSH and PULL over ipc://, copied in, read in place. iceoryx2: copy: copied in, read in place; loan: built in place; the consumer asks again and again \
+(polling), and is never asleep. ipc-channel: its bytes channel, copied in and out by the kernel; its capacity is \
+the socket buffer's. pipe: messages of one size known to both, without any frame; SEQPACKET: a packet each. crossbeam, rtrb: threads of one process, the message inside the channel, as limits; rtrb's turn in a circle where they would wait.";
 const FOUR_TO_FOUR: &str = "As 1to1 with four producers and four consumers, not pinned; each consumer takes a quarter of the messages; count, sum and \
-both ends of every message are checked. ipc-channel is not here: its receiver cannot be shared (see queue/4to1).";
+both ends of every message are checked. ZeroMQ has no bound here: a consumer that is full would be passed over. ipc-channel is not here: its receiver cannot be shared (see queue/4to1).";
 const FOUR_TO_ONE: &str = "As 4to4 with one consumer, so that ipc-channel can take part.";
 
-fn with_ours(scenario: Scenario, shape: Shape) -> Scenario {
+pub(crate) fn with_ours(scenario: Scenario, shape: Shape) -> Scenario {
     let scenario = scenario.ours("put/get", shape.first(), move |budget| ours::round(shape, Style::One, budget)).ours(
         "put_many/get_many of 16",
         shape.first(),
@@ -78,13 +102,18 @@ impl Shape {
         match self.size {
             0..LARGE => 1024,
             LARGE..0x10_0000 => 64,
-            _ => 16,
+            0x10_0000..0x100_0000 => 16,
+            _ => 4,
         }
     }
 
     /// A first guess for calibration.
-    fn first(self) -> u64 {
-        if self.size < LARGE { 40_000 } else { 800 }
+    pub(crate) fn first(self) -> u64 {
+        match self.size {
+            0..LARGE => 40_000,
+            LARGE..0x100_0000 => 800,
+            _ => 16,
+        }
     }
 
     /// The jobs of a round: producers first. Every producer and every consumer has the same number of messages, a multiple of 16.
@@ -105,13 +134,16 @@ impl Shape {
 
     /// Lets a crew of producers (first) and consumers go and checks what arrived.
     pub(crate) fn measure(self, crew: Crew) -> Result<Sample, Trouble> {
-        let reports = crew.run()?;
+        self.sample(&crew.run()?)
+    }
+
+    pub(crate) fn sample(self, reports: &[Report]) -> Result<Sample, Trouble> {
         let (sent, received) = reports.split_at(self.producers as usize);
         let total = |reports: &[Report]| reports.iter().fold((0, 0_u64), |(count, sum), one| (count + one.count, sum.wrapping_add(one.sum)));
         if total(sent) != total(received) {
             return Err(Trouble::failed(format!("(count, sum) of what was sent is {:?}, of what arrived {:?}", total(sent), total(received))));
         }
-        Ok(Report::sample(&reports, received))
+        Ok(Report::sample(reports, received))
     }
 }
 
@@ -154,8 +186,12 @@ impl Job {
     }
 
     /// Sends every message: `put` stamps and sends the numbers it is given, at most `step` of them.
-    pub(crate) fn produce(&self, step: u64, mut put: impl FnMut(Range<u64>) -> Result<(), Trouble>) -> Result<(), Trouble> {
-        let start = member::start()?;
+    pub(crate) fn produce(&self, step: u64, put: impl FnMut(Range<u64>) -> Result<(), Trouble>) -> Result<(), Trouble> {
+        member::done(self.send_all(member::start()?, step, put)?)
+    }
+
+    /// The same for a thread, which has no gate of its own.
+    pub(crate) fn send_all(&self, start: u64, step: u64, mut put: impl FnMut(Range<u64>) -> Result<(), Trouble>) -> Result<Report, Trouble> {
         let end = self.first + self.count;
         let mut next = self.first;
         while next < end {
@@ -164,13 +200,17 @@ impl Job {
             next = upto;
         }
         let sum = (self.first..end).fold(0, u64::wrapping_add);
-        member::done(Report { start, end: member::now(), count: self.count, sum })
+        Ok(Report { start, end: member::now(), count: self.count, sum })
     }
 
     /// Takes every message: `get` shows what it received to the check, at least one message and at most as many as are wanted.
-    pub(crate) fn consume(&self, mut get: impl FnMut(&mut Check, u64) -> Result<(), Trouble>) -> Result<(), Trouble> {
+    pub(crate) fn consume(&self, get: impl FnMut(&mut Check, u64) -> Result<(), Trouble>) -> Result<(), Trouble> {
+        member::done(self.take_all(member::start()?, get)?)
+    }
+
+    /// The same for a thread.
+    pub(crate) fn take_all(&self, start: u64, mut get: impl FnMut(&mut Check, u64) -> Result<(), Trouble>) -> Result<Report, Trouble> {
         let mut check = Check { size: self.size, ordered: self.ordered, count: 0, sum: 0, wrong: None };
-        let start = member::start()?;
         while check.count < self.count {
             let wanted = self.count - check.count;
             get(&mut check, wanted)?;
@@ -178,7 +218,7 @@ impl Job {
         let end = member::now();
         match check.wrong {
             Some(wrong) => Err(Trouble::failed(wrong)),
-            None => member::done(Report { start, end, count: check.count, sum: check.sum }),
+            None => Ok(Report { start, end, count: check.count, sum: check.sum }),
         }
     }
 }
@@ -232,9 +272,15 @@ impl Payload {
 
     #[inline]
     pub(crate) fn stamped(&mut self, number: u64) -> &[u8] {
-        let message = &mut self.bytes[self.offset..self.offset + self.length];
+        let message = self.room();
         stamp(message, number);
         message
+    }
+
+    /// The buffer, for what receives into one.
+    #[inline]
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.offset..self.offset + self.length]
     }
 }
 

@@ -7,7 +7,7 @@ use crate::harness::member::{self, Report};
 use crate::harness::shared::SharedPage;
 use crate::harness::{Budget, Sample, Scenario, Trouble, Unit};
 use crate::ours::wake as ours;
-use crate::peers::{pthread_cond, raw_sync_event};
+use crate::peers::{heavy, pthread_cond, raw_sync_event};
 
 const ROUND: &str = "Two processes, each pinned to a CPU, take turns: one adds 1 to a counter in shared memory and wakes the other, which does the same. Microseconds for there and back. \
 Events are a pair, one for each way, cleared by who waited; conditions are one, with the counter as what is waited for.";
@@ -15,10 +15,12 @@ Events are a pair, one for each way, cleared by who waited; conditions are one, 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let each = Unit::Each("us", 1e-6);
     vec![
-        Scenario::new("wake/event", "", each, ROUND)
-            .ours("Event", FIRST, |budget| ours::round(ours::Kind::Event, budget))
-            .peer("raw_sync Event", FIRST, raw_sync_event::round)
-            .peer("pthread cond pshared", FIRST, pthread_cond::round),
+        heavy::for_event(
+            Scenario::new("wake/event", "", each, ROUND)
+                .ours("Event", FIRST, |budget| ours::round(ours::Kind::Event, budget))
+                .peer("raw_sync Event", FIRST, raw_sync_event::round)
+                .peer("pthread cond pshared", FIRST, pthread_cond::round),
+        ),
         Scenario::new("wake/condition", "", each, ROUND).ours("Condition", FIRST, |budget| ours::round(ours::Kind::Condition, budget)).peer(
             "pthread cond pshared",
             FIRST,

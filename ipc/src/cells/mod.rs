@@ -30,7 +30,6 @@ use crate::error::Result;
 use crate::fabric::kinds::{Held, Ops, Parting};
 use crate::objects::Header;
 use crate::shm::{Owner, Shm};
-use crate::sync::word;
 use layout::Words;
 
 pub use array::{Array, ArrayGuard, Elements};
@@ -51,7 +50,7 @@ fn quiesce(shm: &Shm, object: Header<'_>) -> Result<()> {
     pins::settle(w, guard.me)?;
     drop(guard);
     // The holder's hold ends here; waiters come up one after the other: each acquires, sees, releases.
-    word::release(w.own_lock().word);
+    w.own_lock().reset();
     Ok(())
 }
 

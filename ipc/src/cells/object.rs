@@ -14,7 +14,6 @@ use crate::heap::Chunk;
 use crate::heap::cell;
 use crate::objects::Kind;
 use crate::shm::{Owner, Shm, Span};
-use crate::sync::word;
 
 /// A handle of the object, pinned; see `pins.rs`.
 pub(crate) struct Attached {
@@ -246,7 +245,7 @@ impl Cells {
                 let w = Words::of(shm, object)?;
                 w.describe(cell, count, mode)?;
                 // In a header that was used before, whoever held that object's lock has no claim any more.
-                word::release(w.own_lock().word);
+                w.own_lock().reset();
                 w.data().store(chunk.offset, Ordering::Release);
                 used = chunk.change(mine, cell::Cell::held(object.offset));
                 if used { Ok(()) } else { Err(Error::corrupt("a new chunk is somebody else's")) }

@@ -16,9 +16,15 @@ const SLICE: Duration = Duration::from_millis(250);
 pub(super) struct Turns<T> {
     /// How many forks lay before the process whose state this is.
     forks: u64,
-    idle: Mutex<Option<T>>,
+    idle: Mutex<Idle<T>>,
     freed: Condvar,
     next: OnceLock<Box<Turns<T>>>,
+}
+
+/// The state while it is nobody's turn, and how many wait for theirs: a notice that nobody waits for would be a system call all the same.
+struct Idle<T> {
+    state: Option<T>,
+    waiting: usize,
 }
 
 /// A turn: the state, until dropped.
@@ -30,7 +36,7 @@ pub(super) struct Turn<'a, T> {
 impl<T: Default> Turns<T> {
     pub(super) fn new() -> Turns<T> {
         sys::count_forks();
-        Turns { forks: sys::forks(), idle: Mutex::new(Some(T::default())), freed: Condvar::new(), next: OnceLock::new() }
+        Turns { forks: sys::forks(), idle: Mutex::new(Idle { state: Some(T::default()), waiting: 0 }), freed: Condvar::new(), next: OnceLock::new() }
     }
 
     /// Waits for the turn; none once the deadline is over.
@@ -38,13 +44,13 @@ impl<T: Default> Turns<T> {
         let mine = self.mine();
         let mut idle = mine.lock();
         loop {
-            if let Some(state) = idle.take() {
+            if let Some(state) = idle.state.take() {
                 return Some(Turn { of: mine, state: Some(state) });
             }
-            idle = match deadline.left(SLICE) {
-                Some(time) => mine.freed.wait_timeout(idle, time).unwrap_or_else(PoisonError::into_inner).0,
-                None => return None,
-            };
+            let time = deadline.left(SLICE)?;
+            idle.waiting += 1;
+            idle = mine.freed.wait_timeout(idle, time).unwrap_or_else(PoisonError::into_inner).0;
+            idle.waiting -= 1;
         }
     }
 
@@ -59,7 +65,7 @@ impl<T: Default> Turns<T> {
 }
 
 impl<T> Turns<T> {
-    fn lock(&self) -> MutexGuard<'_, Option<T>> {
+    fn lock(&self) -> MutexGuard<'_, Idle<T>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,8 +78,13 @@ impl<T> Turn<'_, T> {
 
 impl<T> Drop for Turn<'_, T> {
     fn drop(&mut self) {
-        *self.of.lock() = self.state.take();
-        self.of.freed.notify_one();
+        let mut idle = self.of.lock();
+        idle.state = self.state.take();
+        let wanted = idle.waiting > 0;
+        drop(idle);
+        if wanted {
+            self.of.freed.notify_one();
+        }
     }
 }
 

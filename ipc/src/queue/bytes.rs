@@ -8,8 +8,9 @@ use super::builder::QueueBuilder;
 use super::get::{self, Getter};
 use super::layout::{SIZE, Words};
 use super::message::{Loan, Message};
+use super::quick::Look;
 use super::ring::{INLINE, Payload};
-use super::{put, timed, waiting};
+use super::{put, quick, timed, waiting};
 use crate::block::Packing;
 use crate::block::parcel::WITH_BLOCKS;
 use crate::codec;
@@ -48,6 +49,8 @@ pub(super) struct Inner {
     pub(super) handle: Handle,
     /// How many looks a getter here spends before it sleeps.
     pub(super) looks: AtomicU32,
+    /// The same of a putter.
+    pub(super) looks_for_room: AtomicU32,
 }
 
 /// A message that could not be put, with the reason. `?` turns it into its error and gives the message's chunk back.
@@ -156,7 +159,7 @@ impl BytesQueue {
         Ok(done)
     }
 
-    /// Puts a message and wakes nobody: for a burst of messages that ends with [`BytesQueue::wake`]. A sleeping getter finds it by itself within 50 ms.
+    /// Puts a message and wakes nobody: for a burst of messages that ends with [`BytesQueue::wake`]. A sleeping getter finds it by itself within 50 ms; one that has waited long, within 250.
     pub fn put_quiet(&self, message: &[u8]) -> Result<()> {
         self.put_batch(0, &[message], codec::RAW, Deadline::Never, false).1
     }
@@ -205,12 +208,12 @@ impl BytesQueue {
     /// Gets the next message; waits for one. [`ErrorKind::Closed`] once the queue is closed and drained.
     #[inline]
     pub fn get(&self) -> Result<Message> {
-        self.get_by_deadline(Deadline::Never)
+        self.get_within(None)
     }
 
     /// Gets the next message; waits at most `time` for one.
     pub fn get_timeout(&self, time: Duration) -> Result<Message> {
-        self.get_by_deadline(Deadline::after(Some(time)))
+        self.get_within(Some(time))
     }
 
     /// Gets the next message if there is one at this moment.
@@ -224,12 +227,12 @@ impl BytesQueue {
 
     /// Gets up to `max` messages: waits for the first, then takes what is there.
     pub fn get_many(&self, max: usize) -> Result<Vec<Message>> {
-        self.get_many_by(max, Deadline::Never)
+        self.get_many_within(max, None)
     }
 
     /// Gets up to `max` messages: waits at most `time` for the first.
     pub fn get_many_timeout(&self, max: usize, time: Duration) -> Result<Vec<Message>> {
-        self.get_many_by(max, Deadline::after(Some(time)))
+        self.get_many_within(max, Some(time))
     }
 
     /// Messages that can be got, those that came back from a lease included. Exact if nobody puts or gets meanwhile.
@@ -278,7 +281,7 @@ impl BytesQueue {
     }
 
     pub(super) fn of(handle: Handle) -> BytesQueue {
-        BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(waiting::MOST_LOOKS) }))
+        BytesQueue(Arc::new(Inner { handle, looks: AtomicU32::new(waiting::MOST_LOOKS), looks_for_room: AtomicU32::new(waiting::MOST_LOOKS) }))
     }
 
     #[inline(always)]
@@ -294,27 +297,34 @@ impl BytesQueue {
     /// Puts one message of any size.
     #[inline(always)]
     pub(crate) fn put_as(&self, lane: usize, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
-        if message.len() <= INLINE {
+        if lane == 0 {
             let w = self.words();
-            if matches!(put::put(w, lane, &[Payload::Inline(message)], codec), Ok(1)) {
+            if quick::put(w, &[message], codec)? == 1 {
                 wait::wake(w.data(), 1);
                 return Ok(());
             }
         }
-        self.put_batch(lane, &[message], codec, Deadline::after(time), true).1
+        self.put_slowly(lane, message, codec, time)
+    }
+
+    #[inline(never)]
+    fn put_slowly(&self, lane: usize, message: &[u8], codec: u8, time: Option<Duration>) -> Result<()> {
+        self.put_step(lane, &[message], codec, Deadline::after(time), true).map(|_| ())
     }
 
     /// Puts messages of any size, in order, waiting for room; how many, and why it ended if not with the last.
     pub(crate) fn put_batch(&self, lane: usize, messages: &[&[u8]], codec: u8, deadline: Deadline, wake: bool) -> (usize, Result<()>) {
+        let w = self.words();
         let mut done = 0;
         while done < messages.len() {
             let rest = &messages[done..];
-            let inline = rest.iter().take_while(|message| message.len() <= INLINE).count();
-            let step = if inline == 0 {
-                self.copy_to_chunk(rest[0]).and_then(|loan| self.put_chunk(lane, loan, codec, deadline).map_err(Error::from)).map(|()| 1)
-            } else {
-                let payloads: Vec<Payload<'_>> = rest[..inline].iter().map(|message| Payload::Inline(message)).collect();
-                self.put_payloads(lane, &payloads, codec, deadline, wake)
+            let step = match if lane == 0 { quick::put(w, rest, codec) } else { Ok(0) } {
+                Ok(0) => self.put_step(lane, rest, codec, deadline, wake),
+                Ok(put) if wake => {
+                    wait::wake(w.data(), put as u32);
+                    Ok(put)
+                }
+                other => other,
             };
             match step {
                 Ok(put) => done += put,
@@ -322,6 +332,18 @@ impl BytesQueue {
             }
         }
         (done, Ok(()))
+    }
+
+    /// Puts the first message, and as many after it as go with it; waits for room. How many.
+    #[inline(never)]
+    fn put_step(&self, lane: usize, messages: &[&[u8]], codec: u8, deadline: Deadline, wake: bool) -> Result<usize> {
+        let short = messages.iter().take_while(|message| message.len() <= INLINE).count();
+        if short == 0 {
+            let loan = self.copy_to_chunk(messages[0])?;
+            return self.put_chunk(lane, loan, codec, deadline).map(|()| 1).map_err(Error::from);
+        }
+        let payloads: Vec<Payload<'_>> = messages[..short].iter().map(|message| Payload::Inline(message)).collect();
+        self.put_payloads(lane, &payloads, codec, deadline, wake)
     }
 
     /// Puts encoded values and their blocks, of which there are some.
@@ -366,11 +388,14 @@ impl BytesQueue {
                 }
                 return Ok(done);
             }
+            if !deadline.is_over() && self.spin_for_room(w) && !deadline.is_over() {
+                continue;
+            }
             let Some(time) = deadline.left(nap.next()) else {
                 return Err(Error::new(ErrorKind::Timeout, format!("queue {} had no room within the time given", self.0.handle.label())));
             };
             let announced = wait::announce(w.space());
-            if get::in_rings(w)? < w.capacity().load(Ordering::Relaxed) as usize || w.is_closed() || w.birth().load(Ordering::Acquire) != w.id.birth {
+            if waiting::has_room(w) {
                 continue;
             }
             wait::sleep(w.shm, w.space(), announced, time);
@@ -390,6 +415,15 @@ impl BytesQueue {
     #[inline(always)]
     fn take_one(&self, w: Words<'_>) -> Result<Result<Message>> {
         let closed = w.is_closed(); // before the look: what was put before the closing is found
+        let mut message = Message::empty();
+        match quick::get(w, &mut message)? {
+            Look::Got((), more) => {
+                waiting::after_get(w, more);
+                return Ok(Ok(message));
+            }
+            Look::Nothing => return Ok(Err(self.nothing(closed && !timed::will_come_back(w)))),
+            Look::Unusual => {}
+        }
         let mut getter = Getter::enter(w)?;
         if let Some(message) = getter.take(self.fabric())? {
             let more = getter.more();
@@ -404,38 +438,32 @@ impl BytesQueue {
     }
 
     #[inline(always)]
-    fn get_by_deadline(&self, deadline: Deadline) -> Result<Message> {
-        self.wait_for(deadline, |w| {
-            let mut getter = Getter::enter(w)?;
-            let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
-            let more = getter.more();
-            drop(getter);
-            waiting::after_get(w, more);
-            Ok(Some(message))
-        })
+    fn get_within(&self, time: Option<Duration>) -> Result<Message> {
+        let w = self.words();
+        // One answer, built where it is returned: a message is worth not being moved.
+        let mut answer = Ok(Message::empty());
+        if let Ok(message) = &mut answer {
+            match quick::get(w, message) {
+                Ok(Look::Got((), more)) => waiting::after_get(w, more),
+                Ok(_) => answer = self.get_slowly(Deadline::after(time)),
+                Err(error) => answer = Err(error),
+            }
+        }
+        answer
     }
 
-    fn get_many_by(&self, max: usize, deadline: Deadline) -> Result<Vec<Message>> {
+    fn get_many_within(&self, max: usize, time: Option<Duration>) -> Result<Vec<Message>> {
         if max == 0 {
             return Ok(Vec::new());
         }
-        self.wait_for(deadline, |w| {
-            let mut getter = Getter::enter(w)?;
-            let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
-            let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1).min(1024));
-            all.push(first);
-            while all.len() < max {
-                match getter.take(self.fabric()) {
-                    Ok(Some(message)) => all.push(message),
-                    // What is damaged behind is told to the next getter; these were taken.
-                    Ok(None) | Err(_) => break,
-                }
+        let w = self.words();
+        match quick::get_many(w, max)? {
+            Look::Got(all, more) => {
+                waiting::after_get(w, more);
+                Ok(all)
             }
-            let more = getter.more();
-            drop(getter);
-            waiting::after_get(w, more);
-            Ok(Some(all))
-        })
+            _ => self.get_many_slowly(max, Deadline::after(time)),
+        }
     }
 
     #[cold]

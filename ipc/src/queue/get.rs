@@ -366,8 +366,14 @@ impl<'a> Getter<'a> {
 
     /// Whether the ring that is looked at is one to give back when it is empty.
     pub(crate) fn is_roomy(&self) -> bool {
-        self.ring.is_some_and(|ring| ring.size() > ROOMY)
+        self.ring.is_some_and(is_roomy)
     }
+}
+
+/// Whether a ring is one to give back when it is empty.
+#[inline(always)]
+pub(crate) fn is_roomy(ring: Ring<'_>) -> bool {
+    ring.size() > ROOMY
 }
 
 /// Frees a ring that nobody will use again; both locks are held. `next`: the new head ring, or 0 when the queue ends.

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 use super::dead::DeadLetter;
@@ -10,7 +11,8 @@ use crate::fabric::Fabric;
 use crate::heap::cell::Cell;
 use crate::shm::{Owner, Span};
 
-const SMALL: usize = 112;
+/// Bytes that a message has room for in itself.
+const SMALL: usize = 128;
 
 /// A received message: its bytes, by [`Deref`].
 ///
@@ -23,9 +25,46 @@ pub struct Message {
 }
 
 enum Bytes {
-    Small(u8, [u8; SMALL]),
+    Small(Small),
     Large(Vec<u8>),
     Chunk(View),
+}
+
+/// Some bytes in place. They begin where the message begins, so that what was copied in by whole lines of a register is moved by the same.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Small {
+    /// The first `len` are initialised.
+    bytes: [MaybeUninit<u8>; SMALL],
+    len: u8,
+    /// Has one value only: the others tell the other kinds of [`Bytes`].
+    _kind: OnlySmall,
+}
+
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum OnlySmall {
+    It = 0,
+}
+
+impl Small {
+    const EMPTY: Small = Small { bytes: [MaybeUninit::uninit(); SMALL], len: 0, _kind: OnlySmall::It };
+
+    /// `fill` initialises exactly the bytes it is given, or fails; there are no more than [`SMALL`].
+    #[inline(always)]
+    fn fill(&mut self, len: usize, fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>) -> Result<()> {
+        self.len = 0;
+        fill(&mut self.bytes[..len])?;
+        self.len = len as u8;
+        Ok(())
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        let bytes = &self.bytes[..self.len as usize];
+        // SAFETY: `fill` initialised the first `len` bytes before it said so.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+    }
 }
 
 /// A chunk that this process holds, freed on drop. Of `NOBODY`: somebody else sees to it that the chunk stays.
@@ -37,26 +76,43 @@ pub(crate) struct View {
 }
 
 impl Message {
-    /// A copy of `len` bytes at `at`.
+    /// No bytes: a place to [copy](Message::copy_from) to.
     #[inline(always)]
+    pub(crate) fn empty() -> Message {
+        Message { bytes: Bytes::Small(Small::EMPTY), tags: 0 }
+    }
+
+    /// A copy of `len` bytes at `at`.
     pub(crate) fn copy(span: Span<'_>, at: usize, len: usize, tags: u32) -> Result<Message> {
-        if len <= SMALL {
-            let mut bytes = [0; SMALL];
-            span.read(at, &mut bytes[..len])?;
-            return Ok(Message { bytes: Bytes::Small(len as u8, bytes), tags });
+        let mut message = Message::empty();
+        message.copy_from(span, at, len, tags)?;
+        Ok(message)
+    }
+
+    /// Becomes a copy of `len` bytes at `at`. (In place, since a message that is answered is moved once per function on its way.)
+    #[inline(always)]
+    pub(crate) fn copy_from(&mut self, span: Span<'_>, at: usize, len: usize, tags: u32) -> Result<()> {
+        self.tags = tags;
+        if len <= SMALL
+            && let Bytes::Small(small) = &mut self.bytes
+        {
+            return small.fill(len, |bytes| span.read_to(at, bytes));
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(len);
         span.append_to(at, len, &mut bytes)?;
-        Ok(Message { bytes: Bytes::Large(bytes), tags })
+        self.bytes = Bytes::Large(bytes);
+        Ok(())
     }
 
     /// A copy of bytes of this process.
     #[inline(always)]
     pub(crate) fn of(from: &[u8], codec: u8) -> Message {
         if from.len() <= SMALL {
-            let mut bytes = [0; SMALL];
-            bytes[..from.len()].copy_from_slice(from);
-            return Message { bytes: Bytes::Small(from.len() as u8, bytes), tags: u32::from(codec) };
+            let mut small = Small { len: from.len() as u8, ..Small::EMPTY };
+            for (place, byte) in small.bytes.iter_mut().zip(from) {
+                place.write(*byte);
+            }
+            return Message { bytes: Bytes::Small(small), tags: u32::from(codec) };
         }
         Message { bytes: Bytes::Large(from.to_vec()), tags: u32::from(codec) }
     }
@@ -102,7 +158,7 @@ impl Message {
     /// The same message: a copy, or another view of the chunk that frees nothing; the caller sees to it that the chunk stays.
     pub(crate) fn again(&self) -> Message {
         let bytes = match &self.bytes {
-            Bytes::Small(len, bytes) => Bytes::Small(*len, *bytes),
+            Bytes::Small(small) => Bytes::Small(*small),
             Bytes::Large(bytes) => Bytes::Large(bytes.clone()),
             Bytes::Chunk(View { fabric, offset, len, .. }) => Bytes::Chunk(View { fabric: fabric.clone(), offset: *offset, len: *len, me: Owner::NOBODY }),
         };
@@ -132,7 +188,7 @@ impl Deref for Message {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Small(len, bytes) => &bytes[..*len as usize],
+            Bytes::Small(small) => small.bytes(),
             Bytes::Large(bytes) => bytes,
             Bytes::Chunk(view) => view.bytes(),
         }

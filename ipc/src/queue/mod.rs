@@ -13,6 +13,7 @@
 //! | `dead` | dead letters, and how they go to another queue |
 //! | `joined` | who waits until all is done |
 //! | `message` | what getters receive, and chunks filled in place |
+//! | `quick` | the usual case of short messages in a straight line |
 //! | `waiting` | how a getter waits |
 //! | `bytes`, `builder` | [`BytesQueue`]: the public face; how one is made |
 //! | this file | [`Queue`]: the same with Rust values |
@@ -29,6 +30,7 @@ mod lease;
 mod leased;
 mod message;
 mod put;
+mod quick;
 mod ring;
 mod timed;
 mod waiting;

@@ -13,11 +13,9 @@ use super::get::Getter;
 use super::layout::{TIMED, Words};
 use super::lease;
 use crate::error::Result;
+use crate::shm::Nap;
 use crate::sync::wait;
 use crate::sys;
-
-/// Sleepers look up that often by themselves.
-const NAP: Duration = Duration::from_millis(50);
 
 /// The time that far from now; at most some centuries.
 pub(crate) fn after(time: Duration) -> u64 {
@@ -35,7 +33,7 @@ pub(crate) fn expect(w: Words<'_>, due: u64) {
 
 /// After the lock was left: who sleeps is told, if it would sleep too long.
 pub(crate) fn tell(w: Words<'_>, time: Duration) {
-    if time < NAP {
+    if time < Nap::MOST {
         wait::wake(w.data(), u32::MAX);
     }
 }

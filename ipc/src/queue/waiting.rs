@@ -1,10 +1,15 @@
-//! How a getter waits: a bounded spin that learns, then sleep; and whom it wakes when it has got something.
+//! How getters and putters wait: a bounded spin that learns, then sleep; and whom a getter wakes when it has got something.
+//!
+//! Whoever spins steps aside between two looks: where there are more processes than processors, those that could bring what is waited for run then, and come to many messages in one go,
+//! without any wake-up.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::BytesQueue;
 use super::get::{self, Getter};
 use super::layout::Words;
+use super::message::Message;
+use super::quick::{self, Look};
 use super::{dead, timed};
 use crate::error::Result;
 use crate::fabric::Fabric;
@@ -13,10 +18,12 @@ use crate::shm::{Deadline, Nap};
 use crate::sync::wait;
 use crate::sys;
 
-/// Beats between two looks of a spinning getter: it backs off so that the putter gets ahead.
+/// Beats between two looks: who spins backs off so that the other side gets ahead.
 const BEATS: u32 = 40;
-/// Looks before a getter sleeps: at most about 20 microseconds, learnt from how it went before.
+/// Looks before a waiter sleeps: at most some tens of microseconds of its own, learnt from how it went before.
 const LOOKS: std::ops::RangeInclusive<u32> = 2..=MOST_LOOKS;
+/// Looks before it begins to step aside.
+const ALONE: u32 = 2;
 /// The upper end of that: where a handle begins.
 pub(super) const MOST_LOOKS: u32 = 24;
 
@@ -24,6 +31,52 @@ impl BytesQueue {
     /// A descriptor for event loops, readable when there is something to get, or the queue is closed: see [`Pollable`].
     pub fn pollable(&self) -> Result<Pollable> {
         Pollable::new(self.clone())
+    }
+
+    /// Gets a message by whatever way there is; waits for one.
+    #[inline(never)]
+    pub(super) fn get_slowly(&self, deadline: Deadline) -> Result<Message> {
+        self.wait_for(deadline, |w| {
+            let mut message = Message::empty();
+            let (message, more) = match quick::get(w, &mut message)? {
+                Look::Got((), more) => (message, more),
+                Look::Nothing => return Ok(None),
+                Look::Unusual => {
+                    let mut getter = Getter::enter(w)?;
+                    let Some(message) = getter.take(self.fabric())? else { return Ok(None) };
+                    (message, getter.more())
+                }
+            };
+            after_get(w, more);
+            Ok(Some(message))
+        })
+    }
+
+    /// The same of up to `max` messages.
+    #[inline(never)]
+    pub(super) fn get_many_slowly(&self, max: usize, deadline: Deadline) -> Result<Vec<Message>> {
+        self.wait_for(deadline, |w| {
+            let (all, more) = match quick::get_many(w, max)? {
+                Look::Got(all, more) => (all, more),
+                Look::Nothing => return Ok(None),
+                Look::Unusual => {
+                    let mut getter = Getter::enter(w)?;
+                    let Some(first) = getter.take(self.fabric())? else { return Ok(None) };
+                    let mut all = Vec::with_capacity(max.min(getter.more() as usize + 1).min(1024));
+                    all.push(first);
+                    while all.len() < max {
+                        match getter.take(self.fabric()) {
+                            Ok(Some(message)) => all.push(message),
+                            // What is damaged behind is told to the next getter; these were taken.
+                            Ok(None) | Err(_) => break,
+                        }
+                    }
+                    (all, getter.more())
+                }
+            };
+            after_get(w, more);
+            Ok(Some(all))
+        })
     }
 
     /// Tries until there is something, the queue is closed, or time is up; spins a little, then sleeps.
@@ -43,7 +96,7 @@ impl BytesQueue {
             // Each end is followed by one more look: for what was put between the look and the closing, or while time ran out.
             if w.is_closed() && !timed::will_come_back(w) {
                 last = Some(true);
-            } else if (!self.spin(w) || deadline.is_over()) && !self.sleep(w, &mut nap, deadline) {
+            } else if (!nap.is_early() || !self.spin(w) || deadline.is_over()) && !self.sleep(w, &mut nap, deadline) {
                 last = Some(false);
             }
         }
@@ -53,18 +106,14 @@ impl BytesQueue {
     #[cold]
     #[inline(never)]
     fn spin(&self, w: Words<'_>) -> bool {
-        let looks = if sys::can_spin() { self.0.looks.load(Ordering::Relaxed) } else { 0 };
-        for _ in 0..looks {
-            for _ in 0..BEATS {
-                sys::pause();
-            }
-            if get::looks_ready(w) {
-                self.0.looks.store((looks * 2).min(*LOOKS.end()), Ordering::Relaxed);
-                return true;
-            }
-        }
-        self.0.looks.store((looks / 2).max(*LOOKS.start()), Ordering::Relaxed);
-        false
+        spin(&self.0.looks, || get::looks_ready(w))
+    }
+
+    /// Looks for a while whether there is room.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn spin_for_room(&self, w: Words<'_>) -> bool {
+        spin(&self.0.looks_for_room, || has_room(w))
     }
 
     /// Sleeps until something may have come. False: time is up.
@@ -91,6 +140,30 @@ impl BytesQueue {
             let _ = self.fabric().sweep();
         }
     }
+}
+
+/// Looks for a while whether it is so; `looks` learns whether that is worth while.
+fn spin(looks: &AtomicU32, ready: impl Fn() -> bool) -> bool {
+    let count = if sys::can_spin() { looks.load(Ordering::Relaxed) } else { 0 };
+    for look in 0..count {
+        for _ in 0..BEATS {
+            sys::pause();
+        }
+        if look >= ALONE {
+            sys::step_aside();
+        }
+        if ready() {
+            looks.store((count * 2).min(*LOOKS.end()), Ordering::Relaxed);
+            return true;
+        }
+    }
+    looks.store((count / 2).max(*LOOKS.start()), Ordering::Relaxed);
+    false
+}
+
+/// Whether a putter would find room (or the end): a look without any lock.
+pub(super) fn has_room(w: Words<'_>) -> bool {
+    get::in_rings(w).is_ok_and(|waiting| (waiting as u64) < w.capacity().load(Ordering::Relaxed)) || w.is_closed() || !w.is_here()
 }
 
 impl Source for BytesQueue {

@@ -124,6 +124,7 @@ impl Shm {
     }
 
     /// This process's owner if it has one.
+    #[inline(always)]
     pub(crate) fn me_if_joined(&self) -> Option<Owner> {
         (self.members.joined.load(Ordering::Acquire) == sys::forks() + 1).then(|| Owner(self.members.me.load(Ordering::Relaxed)))
     }
@@ -314,31 +315,69 @@ impl Deadline {
     }
 }
 
-/// The lengths of one waiter's sleeps: 1 ms, doubling to 50 ms. Nobody sleeps longer without looking again.
+/// The lengths of one waiter's sleeps, its *naps*: 1 ms, doubling to 50 ms; once it has waited for long, a sixteenth of the time waited so far, at most 250 ms. Nobody sleeps longer without looking again.
+///
+/// What that bounds is how late a waiter learns of a change whose wake-up was lost: with a waker killed between its commit and its wake, or with a woken one killed before it acted. A sweep that finds
+/// the death wakes all sleepers at once; nothing else depends on naps.
 pub(crate) struct Nap {
     time: Duration,
-    count: u32,
+    waited: Duration,
+    long: bool,
 }
 
 impl Nap {
+    /// The longest of them.
+    pub(crate) const MOST: Duration = Duration::from_millis(250);
+    /// The longest of the first second.
+    const USUAL: Duration = Duration::from_millis(50);
+
     pub(crate) fn new() -> Nap {
-        Nap { time: Duration::from_millis(1), count: 0 }
+        Nap { time: Duration::from_millis(1), waited: Duration::ZERO, long: false }
     }
 
     pub(crate) fn next(&mut self) -> Duration {
         let now = self.time;
-        self.time = (now * 2).min(Duration::from_millis(50));
-        self.count = self.count.wrapping_add(1);
+        let waited = self.waited.saturating_add(now);
+        self.long = waited.as_secs() != self.waited.as_secs();
+        self.waited = waited;
+        self.time = (now * 2).min((waited / 16).clamp(Nap::USUAL, Nap::MOST));
         now
     }
 
     /// Whether nothing was slept yet.
     pub(crate) fn is_first(&self) -> bool {
-        self.count == 0
+        self.waited.is_zero()
+    }
+
+    /// Whether the wait has only begun: what is waited for may come soon.
+    pub(crate) fn is_early(&self) -> bool {
+        self.time < Nap::USUAL
     }
 
     /// True about once a second: a long sleeper then looks whether somebody died unnoticed.
     pub(crate) fn is_long(&self) -> bool {
-        self.count.is_multiple_of(20)
+        self.long
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn naps_grow_with_the_wait_and_every_second_of_it_is_noticed_once() {
+        let (mut nap, mut waited, mut long) = (Nap::new(), Duration::ZERO, 0);
+        assert!(nap.is_first() && nap.is_early() && !nap.is_long());
+        for _ in 0..200 {
+            let before = waited;
+            let time = nap.next();
+            waited += time;
+            assert!(time <= Duration::from_millis(50).max(before / 16), "{time:?} after {before:?}");
+            assert!(time <= Nap::MOST);
+            assert_eq!(nap.is_early(), waited < Duration::from_millis(63));
+            assert_eq!(nap.is_long(), waited.as_secs() > before.as_secs());
+            long += u64::from(nap.is_long());
+        }
+        assert_eq!((nap.next(), long), (Nap::MOST, waited.as_secs()));
     }
 }

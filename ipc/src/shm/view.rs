@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
@@ -125,6 +126,15 @@ impl<'a> Span<'a> {
         let from = self.check(at, to.len(), 1)?;
         // SAFETY: the source lies inside the span, the target is private memory, so they do not overlap.
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to.as_mut_ptr(), to.len()) };
+        Ok(())
+    }
+
+    /// Copies from `at` into `to`, all of which is initialised then.
+    #[inline(always)]
+    pub(crate) fn read_to(self, at: usize, to: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let from = self.check(at, to.len(), 1)?;
+        // SAFETY: the source lies inside the span, the target is private memory, so they do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to.as_mut_ptr().cast(), to.len()) };
         Ok(())
     }
 

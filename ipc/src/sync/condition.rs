@@ -148,6 +148,7 @@ impl Condition {
     }
 
     /// Acquires the lock, however long it takes.
+    #[inline]
     pub fn lock(&self) -> Result<ConditionGuard<'_>, LockError<ConditionGuard<'_>>> {
         self.guard(None)
     }
@@ -163,11 +164,13 @@ impl Condition {
     }
 
     /// Acquires the lock without a guard, for callers who release elsewhere; `None`: however long it takes.
+    #[inline]
     pub fn acquire(&self, time: Option<Duration>) -> Result<Acquired> {
         self.acquire_for(self.handle().shm().me()?, time).map(|(acquired, _)| acquired)
     }
 
     /// Releases the lock once; [`ErrorKind::NotHeld`] if it is not this process's (this thread's, unless it is a [`Lock`](crate::Lock)).
+    #[inline]
     pub fn release(&self) -> Result<()> {
         let lock = self.user_lock()?;
         if lock.release(self.handle().shm().me()?) { Ok(()) } else { Err(self.not_held("released")) }
@@ -194,6 +197,7 @@ impl Condition {
     ///
     /// # Errors
     /// [`ErrorKind::NotHeld`] if the lock is not this process's (this thread's, unless it is a [`Lock`](crate::Lock)).
+    #[inline]
     pub fn notify(&self, count: usize) -> Result<usize> {
         self.notify_with(&self.user_lock()?, count)
     }
@@ -222,24 +226,30 @@ impl Condition {
         Ok(Condition::of(handle))
     }
 
+    #[inline(always)]
     fn words(&self) -> Words<'_> {
         Words { shm: self.0.shm(), at: self.0.fixed(), offset: self.0.id.offset }
     }
 
-    #[inline]
+    #[inline(always)]
     fn user_lock(&self) -> Result<UserLock<'_>> {
         self.words().user_lock(self.0.id.birth)
     }
 
+    #[inline(always)]
     fn acquire_for(&self, me: Owner, time: Option<Duration>) -> Result<(Acquired, UserLock<'_>)> {
         let lock = self.user_lock()?;
-        let acquired = lock.acquire(me, Deadline::after(time))?.ok_or_else(|| {
-            let sentence = format!("the lock of condition {} was not free within the time given (held by {:?})", self.0.label(), lock.owner());
-            Error::new(ErrorKind::Timeout, sentence)
-        })?;
+        let acquired = lock.acquire(me, time)?.ok_or_else(|| self.not_free(&lock))?;
         Ok((acquired, lock))
     }
 
+    #[cold]
+    fn not_free(&self, lock: &UserLock<'_>) -> Error {
+        let sentence = format!("the lock of condition {} was not free within the time given (held by {:?})", self.0.label(), lock.owner());
+        Error::new(ErrorKind::Timeout, sentence)
+    }
+
+    #[inline(always)]
     fn guard(&self, time: Option<Duration>) -> Result<ConditionGuard<'_>, LockError<ConditionGuard<'_>>> {
         let me = self.0.shm().me()?;
         let (acquired, lock) = self.acquire_for(me, time)?;
@@ -314,6 +324,7 @@ impl Condition {
         }
     }
 
+    #[inline(always)]
     fn notify_with(&self, lock: &UserLock<'_>, count: usize) -> Result<usize> {
         if !lock.is_mine(self.0.shm().me()?) {
             return Err(self.not_held("notified"));
@@ -321,8 +332,7 @@ impl Condition {
         if self.words().waiters()?.is_new() {
             return Ok(0); // nobody comes while we hold the lock
         }
-        let (w, _guard) = self.enter()?;
-        w.waiters()?.notify(count)
+        self.notify_unheld(count)
     }
 
     /// The internal lock, of an object that still is the one meant.
@@ -352,6 +362,7 @@ impl Condition {
         }
     }
 
+    #[cold]
     fn not_held(&self, done: &str) -> Error {
         Error::new(ErrorKind::NotHeld, format!("condition {} was {done} without its lock; acquire it first", self.0.label()))
     }
@@ -375,6 +386,7 @@ impl ConditionGuard<'_> {
     }
 
     /// As [`Condition::notify`].
+    #[inline]
     pub fn notify(&self, count: usize) -> Result<usize> {
         self.condition.notify_with(&self.lock, count)
     }
@@ -386,6 +398,7 @@ impl ConditionGuard<'_> {
 }
 
 impl Drop for ConditionGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Only what this process acquired, not in a forked child, not once the lock was destroyed.
         if self.condition.0.shm().me_if_joined() == Some(self.me) {
@@ -427,13 +440,14 @@ impl<'a> Words<'a> {
     }
 
     /// The users' lock, of an object that has this birth.
-    #[inline]
+    #[inline(always)]
     fn user_lock(self, birth: u64) -> Result<UserLock<'a>> {
         let which = [self.at.u64(WHICH), self.at.u64(WHICH + 8), self.at.u64(WHICH + 16)];
         let own = Recursive::of(self.at.u64(OWN), self.at.u64(OWN + 8), self.at.u64(OWN + 16));
         UserLock::find(self.shm, which, own, (self.birth(), birth), Kind::Condition)
     }
 
+    #[inline(always)]
     fn waiters(self) -> Result<Waiters<'a>> {
         Waiters::of(self.shm, self.offset, self.at.span(), LIST)
     }

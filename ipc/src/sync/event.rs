@@ -14,7 +14,7 @@
 //! | any -> the next era, clear, count 0 | destruction, after birth := 0 | compare-and-swap; then everybody is woken |
 //!
 //! A waiter goes on when the event is set, or was set since it came: its count is another one. So a set that is cleared at once releases everybody who was waiting. A handle knows its era, so a late
-//! set or clear cannot touch the next event in the chunk. Killed between the swap and the wake: sleepers nap at most 50 ms. Waiters leave nothing behind.
+//! set or clear cannot touch the next event in the chunk. Killed between the swap and the wake: sleepers sleep a nap at most. Waiters leave nothing behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

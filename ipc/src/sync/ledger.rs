@@ -33,6 +33,7 @@ pub(crate) struct Ledger<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> Ledger<'a, N> {
+    #[inline(always)]
     pub(crate) fn of(object: Fixed<'a, N>, at: usize) -> Self {
         Ledger { object, at }
     }

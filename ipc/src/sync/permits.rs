@@ -22,7 +22,7 @@
 //! | destruction | birth := 0 | ledger, total, free and goal cleared; everybody woken |
 //!
 //! **Repair**: with a goal, the settling is gone on with (how much is missing is derived from total and ledger each time, so it may be repeated); then free is computed anew. Killed before a commit:
-//! nothing happened. Killed after an acquire's: the dead one holds the permits, and they come back. Killed before a wake: sleepers nap at most 50 ms.
+//! nothing happened. Killed after an acquire's: the dead one holds the permits, and they come back. Killed before a wake: sleepers sleep a nap at most.
 
 use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::guard::Guard;
@@ -67,6 +67,7 @@ impl<'a> Words<'a> {
     }
 
     /// More free permits than this there may never be; none: no bound.
+    #[inline(always)]
     pub(crate) fn bound(self) -> Option<u64> {
         self.at.u64(HEADER + 24).load(Ordering::Relaxed).checked_sub(1)
     }
@@ -76,11 +77,13 @@ impl<'a> Words<'a> {
     }
 
     /// Not 0: some sleeper wants more than one permit.
+    #[inline(always)]
     pub(crate) fn many(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 40)
     }
 
     /// What acquirers sleep on.
+    #[inline(always)]
     pub(crate) fn waiting(self) -> &'a AtomicU32 {
         self.at.u32(WAIT)
     }

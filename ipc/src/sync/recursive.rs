@@ -8,7 +8,8 @@
 //! | 8 | thread: which thread of the owning process; 0: none | the holder: after it acquired, and to 0 before it releases |
 //! | 16 | depth: how often the holder has it | the holder |
 //!
-//! The thread's number has the owner's slot and generation mixed in, so that what a dead owner left in `thread` is taken for nobody's here. Killed anywhere in between: the lock word names the
+//! The thread's number has the owner's slot and generation mixed in, so that what a dead owner left in `thread` is taken for nobody's here; so whoever finds its own number there has the lock, and
+//! need not look at the word. Killed anywhere in between: the lock word names the
 //! dead, and the next owner is told and sets both other words anew. Who ends the object while somebody holds it resets `thread` too: the next hold by another thread of the
 //! same process must not look like the old one's.
 
@@ -105,10 +106,10 @@ impl<'a> Recursive<'a> {
         word::release(self.word);
     }
 
-    /// Whether this thread of this process has it.
-    #[inline]
+    /// Whether this thread of this process has it. The thread's number stands there only while it does: no other writes it, and it is taken away before the lock word is.
+    #[inline(always)]
     pub(crate) fn is_mine(self, me: Owner) -> bool {
-        word::owner(self.word.load(Ordering::Relaxed)) == me && self.thread.load(Ordering::Relaxed) == this_thread(me)
+        self.thread.load(Ordering::Relaxed) == this_thread(me)
     }
 
     /// How often this thread has it.
@@ -116,11 +117,13 @@ impl<'a> Recursive<'a> {
         if self.is_mine(me) { self.depth.load(Ordering::Relaxed) } else { 0 }
     }
 
+    #[inline(always)]
     fn begin(self, me: Owner, depth: u64) {
         self.depth.store(depth, Ordering::Relaxed);
         self.thread.store(this_thread(me), Ordering::Relaxed);
     }
 
+    #[inline(always)]
     fn let_go(self, me: Owner) -> bool {
         self.thread.store(0, Ordering::Relaxed);
         word::release_own(self.word, me)
@@ -128,7 +131,7 @@ impl<'a> Recursive<'a> {
 }
 
 /// The number of this thread, mixed with its process's own: 32 bits generation, 10 bits slot, 22 bits thread (the most that Linux gives out). Never 0.
-#[inline]
+#[inline(always)]
 fn this_thread(me: Owner) -> u64 {
     u64::from(me.generation()) << 32 | (me.slot() as u64 & 0x3FF) << 22 | u64::from(sys::thread_id() & 0x3F_FFFF)
 }

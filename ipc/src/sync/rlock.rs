@@ -30,7 +30,7 @@ const SLICE: Duration = Duration::from_secs(1);
 /// `Send`): dropped elsewhere it could give nothing back. A thread that ends without releasing keeps the lock for as long as its process lives.
 ///
 /// **When the owner's process dies** the next acquire succeeds and says so, however deep the dead one was in: [`LockError::OwnerDied`] carries the guard. It comes at
-/// once if somebody sweeps the fabric, else after some 1 to 50 ms.
+/// once if somebody sweeps the fabric, else after some 1 to 50 ms, up to 250 for who has waited seconds.
 ///
 /// **Fork**: a forked child does not hold its parent's locks; a guard it inherited does nothing when dropped there.
 ///
@@ -81,6 +81,7 @@ impl RLock {
     }
 
     /// Acquires the lock, however long it takes; at once if this thread has it.
+    #[inline]
     pub fn lock(&self) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
         self.guard(None)
     }
@@ -192,6 +193,7 @@ impl RLock {
         }
     }
 
+    #[inline(always)]
     fn guard(&self, time: Option<Duration>) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
         let (acquired, me) = self.acquire_as_me(time)?;
         let guard = RLockGuard { lock: self, me, here: PhantomData };
@@ -216,6 +218,7 @@ impl RLock {
 }
 
 impl Drop for RLockGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Only what this thread acquired, and only if this is still that process: not in a forked child, not if the lock was destroyed and its chunk is another lock's.
         let (words, birth) = self.lock.words();

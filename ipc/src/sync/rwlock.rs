@@ -24,7 +24,7 @@ use crate::shm::{Owner, Shm};
 /// come to wait in between, and would wait for the first read as the second waits for it.
 ///
 /// **When a process dies**, what it read is released. A writer's death is told to everybody who gets in after it, reading ([`LockError::OwnerDied`] with the guard) or writing, until one got in to write: that
-/// one is told, and those after it are not. It comes at once if somebody sweeps the fabric, else a waiter finds out within some 50 ms. A process that died waiting is in nobody's way.
+/// one is told, and those after it are not. It comes at once if somebody sweeps the fabric, else a waiter finds out within some 50 ms (250 once it has waited seconds). A process that died waiting is in nobody's way.
 ///
 /// **Fork**: a forked child holds nothing of its parent's; a guard it inherited does nothing when dropped there.
 ///
@@ -80,6 +80,7 @@ impl RwLock {
     }
 
     /// Acquires the lock for reading, however long it takes.
+    #[inline]
     pub fn read(&self) -> Result<RwLockReadGuard<'_>, LockError<RwLockReadGuard<'_>>> {
         self.hold(Access::Read, None, RwLockReadGuard)
     }
@@ -95,6 +96,7 @@ impl RwLock {
     }
 
     /// Acquires the lock for writing, however long it takes.
+    #[inline]
     pub fn write(&self) -> Result<RwLockWriteGuard<'_>, LockError<RwLockWriteGuard<'_>>> {
         self.hold(Access::Write, None, RwLockWriteGuard)
     }
@@ -110,21 +112,25 @@ impl RwLock {
     }
 
     /// Acquires for reading without a guard, for callers who release elsewhere; `None`: however long it takes.
+    #[inline]
     pub fn acquire_read(&self, time: Option<Duration>) -> Result<Acquired> {
         self.acquire(Access::Read, time).map(|(acquired, _)| acquired)
     }
 
     /// Acquires for writing without a guard, for callers who release elsewhere; `None`: however long it takes.
+    #[inline]
     pub fn acquire_write(&self, time: Option<Duration>) -> Result<Acquired> {
         self.acquire(Access::Write, time).map(|(acquired, _)| acquired)
     }
 
     /// Releases one read of this process; [`ErrorKind::NotHeld`] if it has none.
+    #[inline]
     pub fn release_read(&self) -> Result<()> {
         self.release(Access::Read, None)
     }
 
     /// Releases the write of this process; [`ErrorKind::NotHeld`] if it has none.
+    #[inline]
     pub fn release_write(&self) -> Result<()> {
         self.release(Access::Write, None)
     }
@@ -219,6 +225,7 @@ impl RwLock {
     }
 
     /// Gives back what `expected`, or this process, has.
+    #[inline(always)]
     fn release(&self, access: Access, expected: Option<Owner>) -> Result<()> {
         let (w, guard) = self.enter()?;
         let given = expected.is_none_or(|me| me == guard.me) && w.give_back(access, guard.me);
@@ -227,10 +234,16 @@ impl RwLock {
             w.wake();
             return Ok(());
         }
-        let what = if access == Access::Read { "read" } else { "write" };
-        Err(Error::new(ErrorKind::NotHeld, format!("a {what} of rwlock {} was released by a process that holds none", self.0.label())))
+        Err(self.not_held(access))
     }
 
+    #[cold]
+    fn not_held(&self, access: Access) -> Error {
+        let what = if access == Access::Read { "read" } else { "write" };
+        Error::new(ErrorKind::NotHeld, format!("a {what} of rwlock {} was released by a process that holds none", self.0.label()))
+    }
+
+    #[inline(always)]
     fn hold<'a, G>(&'a self, access: Access, time: Option<Duration>, guard: impl FnOnce(Hold<'a>) -> G) -> Result<G, LockError<G>> {
         let (acquired, me) = self.acquire(access, time)?;
         let guard = guard(Hold { lock: self, me, access });

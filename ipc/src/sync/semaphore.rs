@@ -22,7 +22,7 @@ use crate::shm::{Owner, Shm};
 /// As in the reference, a release need not come from who acquired, so it also serves for signals. What it adds: it knows which process holds how many.
 ///
 /// **When a process dies or leaves**, the permits that it acquired and that nobody gave back are free again: at once if somebody sweeps the fabric, else a waiter finds
-/// out within some 50 ms.
+/// out within some 50 ms (250 once it has waited seconds).
 ///
 /// **A release by a process that holds no permit** (a signal, or a hand-over) gives back a permit that some other process holds, the one with the most; only when nobody holds
 /// any is there one permit more than before. So the number of free permits is what any semaphore has: the initial value, plus releases, minus acquires. And the death of a
@@ -137,12 +137,10 @@ impl Semaphore {
 
     /// Releases so many permits, whoever acquired them (see [`Semaphore`]). All of them or, on an error, none: [`ErrorKind::NotHeld`] if a bounded semaphore would have more
     /// than it was made with, [`ErrorKind::TooLarge`] above [`Semaphore::MAX`], [`ErrorKind::InvalidArgument`] for 0.
+    #[inline]
     pub fn release(&self, count: u32) -> Result<()> {
         if count == 0 {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                format!("a release of no permit of semaphore {} makes no sense; release 1 or more", self.0.label()),
-            ));
+            return Err(self.none_released());
         }
         let (w, guard) = self.enter()?;
         let after = w.free().load(Ordering::Relaxed).saturating_add(u64::from(count));
@@ -267,6 +265,11 @@ impl Semaphore {
             return Err(Error::new(ErrorKind::InvalidArgument, sentence));
         }
         Ok(())
+    }
+
+    #[cold]
+    fn none_released(&self) -> Error {
+        Error::new(ErrorKind::InvalidArgument, format!("a release of no permit of semaphore {} makes no sense; release 1 or more", self.0.label()))
     }
 
     #[cold]

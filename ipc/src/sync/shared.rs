@@ -27,7 +27,7 @@
 //!
 //! **Nobody starves**: a writer that waits holds new readers back; readers that had to wait have a turn after each writer, which ends with the first read released. `wanted`, `asking` and `turn` only say who
 //! goes first; any value of theirs is harmless, but that readers look whether the process that `wanted` names lives. **Repair**: readers is computed anew. Killed before a commit: nothing happened;
-//! after it: the dead one has the lock, until its death is seen by a waiter or a sweep. Killed before a wake: sleepers nap at most 50 ms.
+//! after it: the dead one has the lock, until its death is seen by a waiter or a sweep. Killed before a wake: sleepers sleep a nap at most.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -70,35 +70,43 @@ impl<'a> Words<'a> {
         Words { shm: handle.shm(), at: handle.fixed() }
     }
 
+    #[inline(always)]
     fn writer_word(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 8)
     }
 
+    #[inline(always)]
     fn readers_word(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 16)
     }
 
+    #[inline(always)]
     fn died(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 24)
     }
 
+    #[inline(always)]
     fn wanted(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 32)
     }
 
+    #[inline(always)]
     fn asking(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 40)
     }
 
+    #[inline(always)]
     fn turn(self) -> &'a AtomicU64 {
         self.at.u64(HEADER + 48)
     }
 
     /// What those sleep on who want this.
+    #[inline(always)]
     pub(crate) fn waiting(self, access: Access) -> &'a AtomicU32 {
         self.at.u32(if access == Access::Read { READERS_WAIT } else { WRITERS_WAIT })
     }
 
+    #[inline(always)]
     pub(crate) fn ledger(self) -> Ledger<'a, SIZE> {
         Ledger::of(self.at, LEDGER)
     }
@@ -192,6 +200,7 @@ impl<'a> Words<'a> {
     }
 
     /// Under the lock: this process does not wait to write any more. (If another of its threads does, that one says so again at its next nap.)
+    #[inline(always)]
     pub(crate) fn want_no_more(self, me: Owner) {
         if self.wanted().load(Ordering::Relaxed) == me.to_bits() {
             self.wanted().store(0, Ordering::Relaxed);
@@ -248,6 +257,7 @@ impl<'a> Words<'a> {
         wait::wake(self.waiting(Access::Write), u32::MAX);
     }
 
+    #[inline(always)]
     fn writer_leaves(self) {
         self.turn().store(self.asking().load(Ordering::Relaxed), Ordering::Relaxed);
         self.asking().store(0, Ordering::Relaxed);

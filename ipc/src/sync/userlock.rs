@@ -74,32 +74,41 @@ enum Words<'a> {
 
 impl<'a> UserLock<'a> {
     /// The lock that the three words say; `own` if it is the object's own, of which `kind` and `birth` are.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(shm: &'a Shm, which: [&'a AtomicU64; 3], own: Recursive<'a>, birth: (&'a AtomicU64, u64), kind: Kind) -> Result<UserLock<'a>> {
         let number = which[0].load(Ordering::Acquire);
-        let lock = if number == 0 {
-            UserLock { shm, words: Words::Recursive(own), birth, kind }
-        } else {
-            let id = ObjectId { offset: which[1].load(Ordering::Acquire), birth: which[2].load(Ordering::Acquire) };
-            // The words are this object's if it still is.
-            if birth.0.load(Ordering::Acquire) != birth.1 {
-                return Err(gone(kind));
-            }
-            let kind = Kind::from_number(number).ok_or_else(|| Error::corrupt(format_args!("a lock of unknown kind {number}")))?;
-            given(shm, kind, id)?
-        };
+        let lock = if number == 0 { UserLock { shm, words: Words::Recursive(own), birth, kind } } else { Self::find_given(shm, number, which, birth, kind)? };
         lock.check()?;
         Ok(lock)
     }
 
-    /// Takes the lock (once more, if this thread has a recursive one); none if the deadline passes first.
-    #[inline]
-    pub(crate) fn acquire(self, me: Owner, deadline: Deadline) -> Result<Option<Acquired>> {
-        let depth = match self.words {
-            Words::Recursive(words) if words.is_mine(me) => return Ok(words.acquire(self.shm, me, deadline)),
-            _ => 1,
+    #[inline(never)]
+    fn find_given(shm: &'a Shm, number: u64, which: [&'a AtomicU64; 3], birth: (&'a AtomicU64, u64), kind: Kind) -> Result<UserLock<'a>> {
+        let id = ObjectId { offset: which[1].load(Ordering::Acquire), birth: which[2].load(Ordering::Acquire) };
+        // The words are this object's if it still is.
+        if birth.0.load(Ordering::Acquire) != birth.1 {
+            return Err(gone(kind));
+        }
+        let kind = Kind::from_number(number).ok_or_else(|| Error::corrupt(format_args!("a lock of unknown kind {number}")))?;
+        given(shm, kind, id)
+    }
+
+    /// Takes the lock (once more, if this thread has a recursive one); none if time is up first.
+    #[inline(always)]
+    pub(crate) fn acquire(self, me: Owner, time: Option<Duration>) -> Result<Option<Acquired>> {
+        let taken = match self.words {
+            Words::Plain(word) => word::try_acquire(word, me),
+            Words::Recursive(words) => words.try_acquire(me),
         };
-        self.acquire_at(me, depth, deadline)
+        if !taken {
+            return self.acquire_at(me, 1, Deadline::after(time));
+        }
+        // Another lock may live in the chunk by now.
+        if let Err(error) = self.check() {
+            self.release_all(me);
+            return Err(error);
+        }
+        Ok(Some(Acquired::Clean))
     }
 
     /// Takes it again as deep as it was, however long that takes.
@@ -113,7 +122,7 @@ impl<'a> UserLock<'a> {
     }
 
     /// Gives it back once. False: it is not `me` (and this thread, of a recursive one) who has it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(self, me: Owner) -> bool {
         self.check().is_ok()
             && match self.words {
@@ -131,7 +140,7 @@ impl<'a> UserLock<'a> {
     }
 
     /// Whether `me` has it: this thread of it, if the lock is recursive.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_mine(self, me: Owner) -> bool {
         match self.words {
             Words::Plain(word) => word::owner(word.load(Ordering::Relaxed)) == me,
@@ -151,11 +160,13 @@ impl<'a> UserLock<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn check(self) -> Result<()> {
         if self.birth.0.load(Ordering::Acquire) == self.birth.1 { Ok(()) } else { Err(gone(self.kind)) }
     }
 
+    #[cold]
+    #[inline(never)]
     fn acquire_at(self, me: Owner, depth: u64, deadline: Deadline) -> Result<Option<Acquired>> {
         loop {
             let free = word::is_free(self.word().load(Ordering::Relaxed));

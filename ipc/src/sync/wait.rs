@@ -9,7 +9,7 @@
 //! | clear | a waker that woke nobody | compare-and-swap its own value to the same without SLEEPERS; fails if a sleeper came meanwhile |
 //!
 //! A killed sleeper leaves SLEEPERS set: the next waker makes one needless system call and clears it. A waker killed before its
-//! wake: sleepers nap at most 50 ms. A woken sleeper killed before it acts: the others nap at most 50 ms.
+//! wake: sleepers sleep no longer than a nap ([`Nap`](crate::shm::Nap)). A woken sleeper killed before it acts: nor do the others.
 
 use std::time::Duration;
 

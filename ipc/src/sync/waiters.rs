@@ -203,6 +203,7 @@ pub(crate) struct Waiters<'a> {
 
 impl<'a> Waiters<'a> {
     /// The list of the object at `offset`, whose words begin at `at` of it.
+    #[inline(always)]
     pub(crate) fn of(shm: &'a Shm, offset: u64, object: Span<'a>, at: usize) -> Result<Waiters<'a>> {
         Ok(Waiters { shm, object: offset, words: object.part(at, WORDS)?.fixed()? })
     }
@@ -271,20 +272,34 @@ impl<'a> Waiters<'a> {
     /// Notifies up to `most` of those who wait, the longest first, and wakes them; how many. A dead one that is found on the way does not count.
     pub(crate) fn notify(self, most: usize) -> Result<usize> {
         let mut told = 0;
+        if most == 1 {
+            // The usual case needs no list. Each turn leaves one fewer that waits, and nobody comes meanwhile.
+            while told == 0
+                && let Some((entry, word)) = self.oldest()?
+            {
+                told += usize::from(self.tell(entry, word));
+            }
+            return Ok(told);
+        }
         for (entry, word) in self.in_order()? {
             if told == most {
                 break;
             }
-            if !entry.change(word, NOTIFIED) {
-                continue; // it gave up meanwhile
-            }
-            if entry.wake() == 0 && !self.shm.alive(entry.owner()) {
-                entry.done(with(word, NOTIFIED));
-                continue;
-            }
-            told += 1;
+            told += usize::from(self.tell(entry, word));
         }
         Ok(told)
+    }
+
+    /// Notifies one that waited by this word, and wakes it. False: it gave up meanwhile, or it is dead.
+    fn tell(self, entry: Entry<'a>, word: u64) -> bool {
+        if !entry.change(word, NOTIFIED) {
+            return false;
+        }
+        if entry.wake() == 0 && !self.shm.alive(entry.owner()) {
+            entry.done(with(word, NOTIFIED));
+            return false;
+        }
+        true
     }
 
     /// A process died: what it waited for is forgotten, what it was notified of goes to those who wait longest.
@@ -379,6 +394,19 @@ impl<'a> Waiters<'a> {
         self.first().store(chunk.offset, Ordering::Release);
         self.linking().store(0, Ordering::Release);
         Ok(entry)
+    }
+
+    /// Who waits longest, with its state word.
+    fn oldest(self) -> Result<Option<(Entry<'a>, u64)>> {
+        let mut oldest: Option<(Entry<'a>, u64)> = None;
+        for entry in self.entries() {
+            let entry = entry?;
+            let word = entry.word();
+            if state(word) == WAITING && oldest.is_none_or(|(other, _)| entry.number() < other.number()) {
+                oldest = Some((entry, word));
+            }
+        }
+        Ok(oldest)
     }
 
     /// Those who wait, the longest first, with their state words.

@@ -13,7 +13,7 @@
 //! | owned by the dead -> owned | a waiter that probed the owner | compare-and-swap from the dead owner's exact word; acquire; the new owner is told |
 //! | owned -> free | the owner; for a user's lock any process | swap to 0; release; then one wake if SLEEPERS was set |
 //!
-//! Killed before a store: nothing happened. Killed after the release and before its wake: sleepers nap at most 50 ms. Who acquired
+//! Killed before a store: nothing happened. Killed after the release and before its wake: sleepers sleep a nap at most. Who acquired
 //! after a sleep keeps SLEEPERS set, so that those who sleep on are not forgotten by the next release.
 
 use super::atomic::{AtomicU64, Ordering};
@@ -74,9 +74,12 @@ pub(crate) fn release(word: &AtomicU64) -> bool {
 /// Gives the lock back if it is `me` who holds it. False: somebody else has it, or nobody.
 #[inline(always)]
 pub(crate) fn release_own(word: &AtomicU64, me: Owner) -> bool {
-    if word.compare_exchange(me.to_bits(), 0, Ordering::Release, Ordering::Relaxed).is_ok() {
-        return true;
-    }
+    word.compare_exchange(me.to_bits(), 0, Ordering::Release, Ordering::Relaxed).is_ok() || release_own_awaited(word, me)
+}
+
+#[cold]
+#[inline(never)]
+fn release_own_awaited(word: &AtomicU64, me: Owner) -> bool {
     let released = word.compare_exchange(me.to_bits() | SLEEPERS, 0, Ordering::Release, Ordering::Relaxed).is_ok();
     if released {
         sys::futex_wake(low_half(word), 1);

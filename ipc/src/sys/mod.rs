@@ -16,7 +16,7 @@
 //! | [`socket`], [`endpoint`] | streams of bytes between processes, with time-outs and descriptors; sockets to listen and to connect |
 //! | [`limits`] | memory and processors that this process may use |
 //! | [`now`] | a clock that all processes of the machine share |
-//! | [`pause`], [`can_spin`] | spinning |
+//! | [`pause`], [`step_aside`], [`can_spin`] | spinning |
 
 pub(crate) mod endpoint;
 mod fork;
@@ -38,6 +38,11 @@ use std::sync::OnceLock;
 #[inline(always)]
 pub(crate) fn pause() {
     std::hint::spin_loop();
+}
+
+/// Lets others run on this processor that wait for it, if there are any.
+pub(crate) fn step_aside() {
+    std::thread::yield_now();
 }
 
 /// Whether spinning can help: never on a single processor.

@@ -14,6 +14,8 @@ pub(crate) mod layout;
 pub(crate) mod lease;
 #[path = "../../src/queue/put.rs"]
 pub(crate) mod put;
+#[path = "../../src/queue/quick.rs"]
+pub(crate) mod quick;
 #[path = "../../src/queue/ring.rs"]
 pub(crate) mod ring;
 #[path = "../../src/queue/timed.rs"]
@@ -48,6 +50,13 @@ pub(crate) mod message {
     pub struct Message(pub(crate) u64);
 
     impl Message {
+        pub(crate) fn empty() -> Message {
+            Message(0)
+        }
+        pub(crate) fn copy_from(&mut self, span: Span<'_>, at: usize, len: usize, tags: u32) -> Result<()> {
+            *self = Message::copy(span, at, len, tags)?;
+            Ok(())
+        }
         pub(crate) fn copy(span: Span<'_>, at: usize, len: usize, _tags: u32) -> Result<Message> {
             assert_eq!(len, 8);
             let mut bytes = [0; 8];

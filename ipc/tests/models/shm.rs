@@ -101,6 +101,8 @@ impl Deadline {
 pub(crate) struct Nap;
 
 impl Nap {
+    pub(crate) const MOST: Duration = Duration::from_millis(250);
+
     pub(crate) fn new() -> Nap {
         Nap
     }

@@ -15,6 +15,7 @@ use crate::objects::ObjectId;
 use crate::queue::dead::DeadReason;
 use crate::queue::get::{self, Getter};
 use crate::queue::layout::{JOINABLE, Words};
+use crate::queue::quick::{self, Look};
 use crate::queue::ring::Payload;
 use crate::queue::{BytesQueue, Message, entry, joined, lease, put};
 use crate::shm::{Owner, Segment, Shm};
@@ -53,6 +54,10 @@ impl Scene {
 
     /// As `BytesQueue::put_as`. False: the queue was destroyed.
     fn put(&self, value: u64) -> bool {
+        if quick::put(self.words(), &[&value.to_le_bytes()], 0).expect("a whole queue") == 1 {
+            wait::wake(self.words().data(), 1);
+            return true;
+        }
         match put::put(self.words(), 0, &[Payload::Inline(&value.to_le_bytes())], 0) {
             Ok(count) => {
                 assert_eq!(count, 1, "an unbounded queue takes what it is given");
@@ -66,7 +71,14 @@ impl Scene {
         }
     }
 
+    /// As `BytesQueue::try_get`.
     fn try_get(&self) -> Option<u64> {
+        let mut message = Message::empty();
+        match quick::get(self.words(), &mut message).expect("a whole queue") {
+            Look::Got((), _) => return Some(message.0),
+            Look::Nothing => return None,
+            Look::Unusual => {}
+        }
         let mut getter = Getter::enter(self.words()).expect("the consumer side");
         getter.take(&Fabric).expect("a whole queue").map(|message| message.0)
     }
