@@ -19,6 +19,7 @@ static void a_named_fabric(const char *name)
     int32_t fd;
     char text[300];
     bool alive;
+    memset(text, 0, sizeof text);
     options.cap = 16 << 20;
     EXPECT(PP_NOT_FOUND, name, pp_fabric_open(name, PP_OPEN, NULL, &fabric, &error));
     options.backing = 9;
