@@ -86,7 +86,9 @@ fn run(options: &Options) -> Result<bool, String> {
     let all = case::load(&folder.join("cases"))?;
     let cases: Vec<Arc<Case>> = all.into_iter().filter(|case| options.wants(case)).map(Arc::new).collect();
     if options.list {
-        cases.iter().for_each(|case| println!("{:<48} {}", case.name, case.about));
+        for case in &cases {
+            println!("{:<48} {}", case.name, case.about);
+        }
         return Ok(true);
     }
     if cases.is_empty() {

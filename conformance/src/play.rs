@@ -1,6 +1,7 @@
 //! One case by one mix of languages: starts the actors, sends the steps, compares the answers. Every wait has an end: a driver that stalls is the case's failure.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -222,7 +223,7 @@ impl Scene<'_> {
         for (actor, driver) in self.drivers.drain() {
             let said = driver.end();
             if !said.trim().is_empty() {
-                text.push_str(&format!("\n  stderr of {actor}: {}", said.trim().replace('\n', "\n    ")));
+                let _ = write!(text, "\n  stderr of {actor}: {}", said.trim().replace('\n', "\n    "));
             }
         }
         text

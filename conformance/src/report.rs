@@ -79,7 +79,9 @@ impl Report<'_> {
 
     fn total(&self) -> Count {
         let mut total = Count::default();
-        self.outcomes.iter().for_each(|outcome| total.add(outcome));
+        for outcome in self.outcomes {
+            total.add(outcome);
+        }
         total
     }
 
@@ -128,7 +130,9 @@ impl Report<'_> {
         }
         if !gaps.is_empty() {
             text.push_str("\n## Gaps\n\n| language and reason | plays |\n| --- | ---: |\n");
-            gaps.iter().for_each(|(why, count)| text.push_str(&format!("| {why} | {count} |\n")));
+            for (why, count) in gaps {
+                let _ = writeln!(text, "| {why} | {count} |");
+            }
         }
     }
 
@@ -136,7 +140,9 @@ impl Report<'_> {
         let differing: Vec<&Arc<Case>> = self.cases.iter().filter(|case| case.differs.is_some()).collect();
         if !differing.is_empty() {
             text.push_str("\n## Where we differ from `multiprocessing` on purpose\n\n| case | how |\n| --- | --- |\n");
-            differing.iter().for_each(|case| text.push_str(&format!("| {} | {} |\n", case.name, case.differs.as_deref().unwrap_or_default())));
+            for case in differing {
+                let _ = writeln!(text, "| {} | {} |", case.name, case.differs.as_deref().unwrap_or_default());
+            }
         }
     }
 }

@@ -115,7 +115,7 @@ fn hex(bytes: &[u8]) -> String {
         let sum = bytes.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
         return format!("{} bytes, sum {sum}", bytes.len());
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
 fn unhex(digits: &str) -> Result<Vec<u8>, Fault> {

@@ -114,12 +114,9 @@ impl Thing for BoundedSemaphore {
     }
 
     fn does(&mut self, step: &Step) -> Result<Reply, Fault> {
-        match step.does.as_str() {
-            "bound" => Ok(self.bound().map_or(Any::Nil, Any::from).into()),
-            _ => {
-                let mut plain: Semaphore = (**self).clone();
-                plain.does(step)
-            }
+        if step.does == "bound" {
+            return Ok(self.bound().map_or(Any::Nil, Any::from).into());
         }
+        Semaphore::clone(self).does(step)
     }
 }
