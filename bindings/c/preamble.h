@@ -66,7 +66,7 @@
  *
  * Death. When a process dies, by SIGKILL too, each operation that it was in has happened or has not. What it held is given back: locks go on to the next, who is told
  *   (PP_OWNER_DIED), leased messages go back to their queue, permits come back. At once where somebody sweeps (whoever opens a named fabric does, and
- *   long waits do about once a second), else within 50 ms. A named fabric ends with its last member.
+ *   long waits do about once a second), else within a quarter of a second. A named fabric ends with its last member.
  *
  * Panics. A defect of the library is the status PP_INTERNAL; it never unwinds into C.
  *

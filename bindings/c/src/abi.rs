@@ -180,7 +180,7 @@ pub extern "C" fn pp_status_name(status: i32) -> *const c_char {
     name.as_ptr()
 }
 
-/// Ends all waits of this process that a signal may end, with PP_INTERRUPTED: at once in the thread that the signal came to, else within 50 ms (a quarter of a second for connections).
+/// Ends all waits of this process that a signal may end, with PP_INTERRUPTED: at once in the thread that the signal came to, else within a quarter of a second.
 /// Needed in handlers that were installed with SA_RESTART; others end the wait of their thread by themselves, unless the signal comes just before it sleeps.
 ///
 /// Parameters: none.

@@ -310,7 +310,7 @@ pub unsafe extern "C" fn pp_cells_has_lock(cells: *const pp_cells_t, has: *mut b
 /// Parameters: cells; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
 /// Returns: PP_OK; PP_OWNER_DIED: acquired, from a process that died holding it; PP_TIMEOUT; PP_INTERRUPTED; PP_INVALID_ARGUMENT: there is none; PP_GONE.
 /// Threads: any; a recursive lock, as their own is, belongs to the thread.
-/// Death: a killed holder is found within 50 ms; the next to acquire is told.
+/// Death: a killed holder is found within a quarter of a second; the next to acquire is told.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_cells_acquire(cells: *const pp_cells_t, timeout: i64, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {

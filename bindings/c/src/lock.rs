@@ -98,7 +98,7 @@ pub unsafe extern "C" fn pp_lock_destroy(lock: *const pp_lock_t, error: *mut *mu
 /// Parameters: lock; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
 /// Returns: PP_OK; PP_OWNER_DIED: acquired, from a process that died holding it; PP_TIMEOUT; PP_INTERRUPTED; PP_GONE.
 /// Threads: any; not recursive.
-/// Death: a holder that is killed is found within 50 ms, at once where somebody sweeps; the next to acquire is told.
+/// Death: a holder that is killed is found within a quarter of a second, at once where somebody sweeps; the next to acquire is told.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_lock_acquire(lock: *const pp_lock_t, timeout: i64, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {

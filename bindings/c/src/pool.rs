@@ -335,7 +335,7 @@ pub unsafe extern "C" fn pp_pool_exit_results(pool: *const pp_pool_t, future: *m
 /// Parameters: pool; path: of the file; error: may be NULL.
 /// Returns: PP_OK; PP_INVALID_ARGUMENT: the pool keeps no events; PP_OS: of the file; PP_UNSUPPORTED: it is another process's.
 /// Threads: any.
-/// Death: killed here, the file is not whole. What was recorded before a crash of a pool with options.events_name is read by pp_events_trace.
+/// Death: killed here, the file is not whole. What was recorded before a crash of a pool with options.events_name is in that ring: pp_events_open, pp_events_read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_pool_trace(pool: *const pp_pool_t, path: *const c_char, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {

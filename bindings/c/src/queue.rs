@@ -240,7 +240,7 @@ pub unsafe extern "C" fn pp_queue_put_many(
 /// Parameters: queue; data; len; error: may be NULL.
 /// Returns: PP_OK; PP_FULL: a try, with no room; PP_TIMEOUT; PP_INTERRUPTED; PP_CLOSED; PP_OUT_OF_MEMORY; PP_TOO_LARGE; PP_GONE. What was not put is still the caller's.
 /// Threads: any.
-/// Death: killed here, it is in the queue or not. A sleeping getter finds it by itself within 50 ms.
+/// Death: killed here, it is in the queue or not. A sleeping getter finds it by itself within a quarter of a second.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_queue_put_quiet(queue: *const pp_queue_t, data: *const c_void, len: usize, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {

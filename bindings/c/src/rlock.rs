@@ -115,7 +115,7 @@ pub unsafe extern "C" fn pp_rlock_pollable(rlock: *const pp_rlock_t, pollable: *
 /// Parameters: rlock; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
 /// Returns: PP_OK; PP_OWNER_DIED: acquired, from a process that died holding it; PP_TIMEOUT; PP_INTERRUPTED; PP_GONE.
 /// Threads: any; it belongs to the thread that acquired it, and a thread that ends keeps it while its process lives.
-/// Death: a holder that is killed is found within 50 ms; the next to acquire is told.
+/// Death: a holder that is killed is found within a quarter of a second; the next to acquire is told.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_rlock_acquire(rlock: *const pp_rlock_t, timeout: i64, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {

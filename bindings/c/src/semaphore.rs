@@ -121,7 +121,7 @@ pub unsafe extern "C" fn pp_semaphore_pollable(semaphore: *const pp_semaphore_t,
 /// Parameters: semaphore; count; timeout: nanoseconds, negative for ever, 0 a try; error: may be NULL.
 /// Returns: PP_OK; PP_TIMEOUT; PP_INTERRUPTED; PP_GONE.
 /// Threads: any.
-/// Death: permits of a process that dies come back, within 50 ms or at the next sweep.
+/// Death: permits of a process that dies come back, within a quarter of a second or at the next sweep.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pp_semaphore_acquire(semaphore: *const pp_semaphore_t, count: u32, timeout: i64, error: *mut *mut pp_error_t) -> i32 {
     guard(error, |call| {

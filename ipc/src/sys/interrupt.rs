@@ -45,7 +45,7 @@ pub fn interruptible<R>(body: impl FnOnce() -> R) -> (R, bool) {
     (result, came)
 }
 
-/// Ends all waits of this process that are in [`interruptible`], within 50 ms (a quarter of a second for connections). It may be called by the handler of a signal.
+/// Ends all waits of this process that are in [`interruptible`], within a quarter of a second. It may be called by the handler of a signal.
 pub fn interrupt_waits() {
     CALLS.fetch_add(1, Ordering::Relaxed);
 }
