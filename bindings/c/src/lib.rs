@@ -1,6 +1,6 @@
 //! polyproc for C: translation only. Each file is one object of the header; `boundary.rs` is the only one that trusts a pointer.
 //!
-//! The rules of the header are in `preamble.h`, which opens `include/polyproc.h`. An export is an `unsafe extern "C" fn` whose body is safe code inside [`boundary::guard`]: C's word that a
+//! The rules of the header are in `preamble.h`, which opens `include/polyproc.h`. An export is an `unsafe extern "C" fn` whose body is safe code inside `boundary::guard`: C's word that a
 //! pointer is what the header says is taken in `boundary.rs` and nowhere else (`tests/rules.rs` checks that).
 //!
 //! | file | idea |
