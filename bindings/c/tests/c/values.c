@@ -102,8 +102,8 @@ static void a_value_comes_back(void)
 
     OK(pp_queue_put(queue, pp_raw("raw", 3), 0, &error));
     OK(pp_queue_get(queue, 0, &message, &error));
-    EXPECT(PP_WRONG_TYPE, "no value", pp_message_value(message, &data, &len, &error));
-    EXPECT(PP_WRONG_TYPE, "raw", pp_message_bool(message, &truth, &error));
+    EXPECT(PP_DECODE, "no value", pp_message_value(message, &data, &len, &error));
+    EXPECT(PP_DECODE, "raw", pp_message_bool(message, &truth, &error));
     pp_message_free(message);
     pp_queue_free(queue);
     pp_fabric_free(fabric);
