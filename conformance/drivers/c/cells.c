@@ -19,9 +19,11 @@ typedef struct {
 } cell_t;
 
 static const cell_t CELLS[] = {
-    {'b', 1, SIGNED, INT8_MIN, INT8_MAX},   {'h', 2, SIGNED, INT16_MIN, INT16_MAX}, {'i', 4, SIGNED, INT32_MIN, INT32_MAX}, {'l', 8, SIGNED, INT64_MIN, INT64_MAX}, {'q', 8, SIGNED, INT64_MIN, INT64_MAX},
-    {'B', 1, UNSIGNED, 0, UINT8_MAX},       {'H', 2, UNSIGNED, 0, UINT16_MAX},      {'I', 4, UNSIGNED, 0, UINT32_MAX},      {'L', 8, UNSIGNED, 0, UINT64_MAX},      {'Q', 8, UNSIGNED, 0, UINT64_MAX},
-    {'f', 4, FLOATING, 0, 0},               {'d', 8, FLOATING, 0, 0},               {'?', 1, TRUTH, 0, 0},                  {'c', 1, LETTER, 0, 0},
+    {'b', 1, SIGNED, INT8_MIN, INT8_MAX}, {'h', 2, SIGNED, INT16_MIN, INT16_MAX}, {'i', 4, SIGNED, INT32_MIN, INT32_MAX},
+    {'l', 8, SIGNED, INT64_MIN, INT64_MAX}, {'q', 8, SIGNED, INT64_MIN, INT64_MAX}, {'B', 1, UNSIGNED, 0, UINT8_MAX},
+    {'H', 2, UNSIGNED, 0, UINT16_MAX}, {'I', 4, UNSIGNED, 0, UINT32_MAX}, {'L', 8, UNSIGNED, 0, UINT64_MAX},
+    {'Q', 8, UNSIGNED, 0, UINT64_MAX}, {'f', 4, FLOATING, 0, 0}, {'d', 8, FLOATING, 0, 0},
+    {'?', 1, TRUTH, 0, 0}, {'c', 1, LETTER, 0, 0},
 };
 
 enum { WIDEST = 8 };
@@ -316,7 +318,8 @@ static int32_t release(step_t *step, void *cells)
 }
 
 static const row_t VALUE_ROWS[] = {
-    {"get", "", value_get}, {"set", "v", value_set}, {"add", "v", value_add}, {"acquire", "", acquire}, {"release", "", release}, {"destroy", "", cells_destroy}, {NULL, NULL, NULL},
+    {"get", "", value_get}, {"set", "v", value_set}, {"add", "v", value_add}, {"acquire", "", acquire}, {"release", "", release},
+    {"destroy", "", cells_destroy}, {NULL, NULL, NULL},
 };
 
 const kind_t VALUE = {"value", VALUE_ROWS, cells_free, open_value, PP_KIND_VALUE, cells_of, cells_ticket};

@@ -294,7 +294,8 @@ static int32_t set_items(step_t *step, void *set)
 }
 
 static const row_t SET_ROWS[] = {
-    {"add", "v", add}, {"update", "l", set_update}, {"contains", "v", set_contains}, {"discard", "v", discard}, {"remove", "v", set_remove}, {"pop", "", set_pop},
+    {"add", "v", add}, {"update", "l", set_update}, {"contains", "v", set_contains}, {"discard", "v", discard}, {"remove", "v", set_remove},
+    {"pop", "", set_pop},
     {"len", "", set_len}, {"clear", "", set_clear}, {"items", "", set_items}, {"destroy", "", set_destroy}, {NULL, NULL, NULL},
 };
 
@@ -348,7 +349,8 @@ static int32_t names(step_t *step, void *space)
 }
 
 static const row_t NAMESPACE_ROWS[] = {
-    {"set", "tv", namespace_set}, {"get", "t", namespace_get}, {"delete", "t", namespace_delete}, {"contains", "t", namespace_contains}, {"names", "", names}, {"destroy", "", namespace_destroy}, {NULL, NULL, NULL},
+    {"set", "tv", namespace_set}, {"get", "t", namespace_get}, {"delete", "t", namespace_delete}, {"contains", "t", namespace_contains},
+    {"names", "", names}, {"destroy", "", namespace_destroy}, {NULL, NULL, NULL},
 };
 
 const kind_t NAMESPACE = {"namespace", NAMESPACE_ROWS, namespace_free, open_namespace, PP_KIND_NAMESPACE, namespace_of, namespace_ticket};

@@ -85,7 +85,8 @@ typedef struct kind {
         return pp_##type##_destroy(handle, &step->error);                                        \
     }
 
-extern const kind_t QUEUE, LEASE, LOCK, RLOCK, RWLOCK, SEMAPHORE, BOUNDED_SEMAPHORE, EVENT, CONDITION, BARRIER, DICT, SET, LIST, NAMESPACE, VALUE, ARRAY, PIPE, SHARED_MEMORY, PROCESS, POOL, FUTURE, WORKER;
+extern const kind_t QUEUE, LEASE, LOCK, RLOCK, RWLOCK, SEMAPHORE, BOUNDED_SEMAPHORE, EVENT, CONDITION, BARRIER;
+extern const kind_t DICT, SET, LIST, NAMESPACE, VALUE, ARRAY, PIPE, SHARED_MEMORY, PROCESS, POOL, FUTURE, WORKER;
 
 /* The world of main.c. */
 pp_fabric_t *world_fabric(void);

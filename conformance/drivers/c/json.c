@@ -39,7 +39,7 @@ void line_over(void)
     }
 }
 
-static const json_t *value(const char **at);
+static json_t *value(const char **at);
 
 static void space(const char **at)
 {
@@ -163,7 +163,7 @@ static bool items(const char **at, json_t *json, const char *end)
                 return false;
             }
         }
-        json_t *item = (json_t *)value(at);
+        json_t *item = value(at);
         if (item == NULL) {
             return false;
         }
@@ -181,7 +181,7 @@ static bool items(const char **at, json_t *json, const char *end)
     }
 }
 
-static const json_t *value(const char **at)
+static json_t *value(const char **at)
 {
     json_t *json = line_memory(sizeof(json_t));
     bool good = true;

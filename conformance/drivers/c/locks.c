@@ -69,7 +69,8 @@ static int32_t rlock_depth(step_t *step, void *rlock)
 }
 
 static const row_t RLOCK_ROWS[] = {
-    {"acquire", "", rlock_acquire}, {"release", "", rlock_release}, {"locked", "", rlock_locked}, {"depth", "", rlock_depth}, {"destroy", "", rlock_destroy}, {NULL, NULL, NULL},
+    {"acquire", "", rlock_acquire}, {"release", "", rlock_release}, {"locked", "", rlock_locked}, {"depth", "", rlock_depth},
+    {"destroy", "", rlock_destroy}, {NULL, NULL, NULL},
 };
 
 const kind_t RLOCK = {"rlock", RLOCK_ROWS, rlock_free, open_rlock, PP_KIND_RLOCK, rlock_of, rlock_ticket};
@@ -122,7 +123,8 @@ static int32_t rwlock_locked(step_t *step, void *rwlock)
 }
 
 static const row_t RWLOCK_ROWS[] = {
-    {"acquire_read", "", acquire_read}, {"acquire_write", "", acquire_write}, {"release_read", "", release_read}, {"release_write", "", release_write},
+    {"acquire_read", "", acquire_read}, {"acquire_write", "", acquire_write}, {"release_read", "", release_read},
+    {"release_write", "", release_write},
     {"readers", "", readers}, {"locked", "", rwlock_locked}, {"destroy", "", rwlock_destroy}, {NULL, NULL, NULL},
 };
 
@@ -233,7 +235,8 @@ static int32_t event_wait(step_t *step, void *event)
 }
 
 static const row_t EVENT_ROWS[] = {
-    {"set", "", event_set}, {"clear", "", event_clear}, {"is_set", "", is_set}, {"wait", "", event_wait}, {"destroy", "", event_destroy}, {NULL, NULL, NULL},
+    {"set", "", event_set}, {"clear", "", event_clear}, {"is_set", "", is_set}, {"wait", "", event_wait}, {"destroy", "", event_destroy},
+    {NULL, NULL, NULL},
 };
 
 const kind_t EVENT = {"event", EVENT_ROWS, event_free, open_event, PP_KIND_EVENT, event_of, event_ticket};
@@ -336,7 +339,8 @@ static int32_t broken(step_t *step, void *barrier)
 }
 
 static const row_t BARRIER_ROWS[] = {
-    {"wait", "", barrier_wait}, {"reset", "", reset}, {"abort", "", abort_wait}, {"parties", "", parties}, {"n_waiting", "", n_waiting}, {"broken", "", broken}, {"destroy", "", barrier_destroy}, {NULL, NULL, NULL},
+    {"wait", "", barrier_wait}, {"reset", "", reset}, {"abort", "", abort_wait}, {"parties", "", parties}, {"n_waiting", "", n_waiting},
+    {"broken", "", broken}, {"destroy", "", barrier_destroy}, {NULL, NULL, NULL},
 };
 
 const kind_t BARRIER = {"barrier", BARRIER_ROWS, barrier_free, open_barrier, PP_KIND_BARRIER, barrier_of, barrier_ticket};

@@ -10,7 +10,10 @@
 /* A fabric's room: no case needs more. */
 static const uint64_t CAP = (uint64_t)64 << 20;
 
-static const kind_t *const KINDS[] = {&QUEUE, &LOCK, &RLOCK, &RWLOCK, &SEMAPHORE, &BOUNDED_SEMAPHORE, &EVENT, &CONDITION, &BARRIER, &DICT, &SET, &LIST, &NAMESPACE, &VALUE, &ARRAY, &PIPE, &SHARED_MEMORY};
+static const kind_t *const KINDS[] = {
+    &QUEUE, &LOCK, &RLOCK, &RWLOCK, &SEMAPHORE, &BOUNDED_SEMAPHORE, &EVENT, &CONDITION, &BARRIER,
+    &DICT, &SET, &LIST, &NAMESPACE, &VALUE, &ARRAY, &PIPE, &SHARED_MEMORY,
+};
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
 
 typedef struct named {
@@ -150,7 +153,8 @@ static int32_t remove_name(step_t *step, void *handle)
 
 /* begin's second argument is a bool: it is read as any value. */
 static const row_t GENERAL[] = {
-    {"begin", "tv", begin}, {"make", "tt", make}, {"open", "tt", open}, {"end", "", end}, {"members", "", members}, {"sweep", "", sweep}, {"remove", "t", remove_name}, {NULL, NULL, NULL},
+    {"begin", "tv", begin}, {"make", "tt", make}, {"open", "tt", open}, {"end", "", end}, {"members", "", members}, {"sweep", "", sweep},
+    {"remove", "t", remove_name}, {NULL, NULL, NULL},
 };
 
 static int32_t act(step_t *step)

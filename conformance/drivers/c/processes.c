@@ -102,7 +102,8 @@ static void process_free(void *process)
 }
 
 static const row_t PROCESS_ROWS[] = {
-    {"join", "", process_join}, {"exit_code", "", exit_code}, {"is_alive", "", is_alive}, {"terminate", "", terminate}, {"kill", "", kill_process}, {"has_pid", "", has_pid}, {"failure", "", failure}, {NULL, NULL, NULL},
+    {"join", "", process_join}, {"exit_code", "", exit_code}, {"is_alive", "", is_alive}, {"terminate", "", terminate}, {"kill", "", kill_process},
+    {"has_pid", "", has_pid}, {"failure", "", failure}, {NULL, NULL, NULL},
 };
 
 const kind_t PROCESS = {"process", PROCESS_ROWS, process_free, NULL, 0, NULL, NULL};
@@ -186,7 +187,8 @@ static void pool_free(void *pool)
 }
 
 static const row_t POOL_ROWS[] = {
-    {"submit", "tl", submit}, {"call", "tl", call}, {"map", "l", map}, {"workers", "", workers}, {"close", "", pool_close}, {"terminate", "", pool_terminate}, {"join", "", pool_join}, {NULL, NULL, NULL},
+    {"submit", "tl", submit}, {"call", "tl", call}, {"map", "l", map}, {"workers", "", workers}, {"close", "", pool_close},
+    {"terminate", "", pool_terminate}, {"join", "", pool_join}, {NULL, NULL, NULL},
 };
 
 const kind_t POOL = {"pool", POOL_ROWS, pool_free, NULL, 0, NULL, NULL};
