@@ -131,18 +131,21 @@ static int32_t end(step_t *step, void *handle)
     return PP_OK;
 }
 
-static int32_t members(step_t *step, void *handle)
-{
-    size_t count = 0;
-    (void)handle;
-    return say_size(step, pp_fabric_members(fabric, NULL, 0, &count, &step->error), &count);
-}
-
 static int32_t sweep(step_t *step, void *handle)
 {
     size_t swept;
     (void)handle;
     return pp_fabric_sweep(fabric, &swept, &step->error);
+}
+
+static int32_t members(step_t *step, void *handle)
+{
+    size_t count = 0;
+    int32_t status = sweep(step, handle);
+    if (status != PP_OK) {
+        return status;
+    }
+    return say_size(step, pp_fabric_members(fabric, NULL, 0, &count, &step->error), &count);
 }
 
 static int32_t remove_name(step_t *step, void *handle)
