@@ -179,7 +179,7 @@ static void queues(const polyproc::fabric &fabric)
     numbers.put(6);
     numbers.lease().bury();
     CHECK(numbers.buried() == 1 && numbers.get_buried() == 6);
-    THROWS(not_found_error, numbers.get_buried());
+    THROWS(empty_error, numbers.get_buried());
     // A killed holder's comes back.
     polyproc::event ready(fabric);
     numbers.put(8);

@@ -167,7 +167,7 @@ class queue : public object<pp_queue_t, pp_queue_free, pp_queue_ticket, pp_queue
     std::size_t buried(failing how = {}) const { return asked<std::size_t>(how, pp_queue_buried, this->native()); }
     std::size_t lost(failing how = {}) const { return asked<std::size_t>(how, pp_queue_lost, this->native()); }
     std::size_t unfinished(failing how = {}) const { return asked<std::size_t>(how, pp_queue_unfinished, this->native()); }
-    // Of those that were buried; not_found: none.
+    // Of those that were buried; empty_error: there is none.
     T get_buried(failing how = {}) const { return unpacked(made<pp_message_t>(how, pp_queue_get_buried, this->native()), how); }
     void task_done(failing how = {}) const { how(pp_queue_task_done, this->native()); }
     // Until all is done. False: time was up.
