@@ -15,10 +15,10 @@ if(NOT TARGET polyproc::polyproc)
     INTERFACE_INCLUDE_DIRECTORIES "${_polyproc_prefix}/include"
     INTERFACE_LINK_LIBRARIES "Threads::Threads;${CMAKE_DL_LIBS};m;rt;gcc_s")
 
-  # Of C++ the headers ask for C++17, of C for nothing.
+  # A project without C++ has only polyproc.h, which asks for nothing.
   if(CMAKE_CXX_COMPILER_LOADED)
     set_property(TARGET polyproc::polyproc polyproc::static APPEND PROPERTY
-      INTERFACE_COMPILE_FEATURES "$<$<COMPILE_LANGUAGE:CXX>:cxx_std_17>")
+      INTERFACE_COMPILE_FEATURES cxx_std_17)
   endif()
 endif()
 

@@ -14,8 +14,7 @@ int main(int count, char **arguments)
             auto lease = orders.lease();
             order next = lease.value();
             std::printf("order %d for %.2f\n", next.number, next.price);
-            lease.ack();
-            orders.task_done();
+            lease.ack(); // done with, for join as well
         }
     } catch (const polyproc::closed_error &) {
         return 0; // there is no more

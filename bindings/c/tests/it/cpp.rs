@@ -112,7 +112,11 @@ fn cpp_examples() {
     let fabric = format!("cpp-shop-{}", std::process::id());
     let (mut producer, mut consumer) = (build("producer"), build("consumer"));
     let mut producer = producer.arg(&fabric).stdout(Stdio::piped()).spawn().unwrap();
-    let orders = say(consumer.arg(&fabric), "consumer");
+    let orders = run(consumer.arg(&fabric), "consumer");
+    if orders.is_err() {
+        let _ = producer.kill(); // it waits for a consumer
+    }
+    let orders = String::from_utf8(orders.unwrap_or_else(|why| panic!("{why}")).stdout).unwrap();
     assert!(watchdog(Duration::from_secs(60), || producer.wait()).unwrap().success());
     assert_eq!(orders.lines().count(), 10, "{orders}");
     assert!(orders.starts_with("order 1 for 2.50\n") && orders.ends_with("order 10 for 25.00\n"), "{orders}");
