@@ -31,6 +31,8 @@ pub(crate) struct Step {
     pub(crate) expected_of_model: Option<Expected>,
     /// It must take so many seconds at least.
     pub(crate) least: f64,
+    /// It is done again until what is expected comes, for so many seconds.
+    pub(crate) within: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -192,7 +194,8 @@ fn filled(value: Value, values: &BTreeMap<String, Value>) -> Value {
 }
 
 fn read_step(mut step: BTreeMap<String, Value>) -> Result<Step, String> {
-    let least = step.remove("least").map_or(Some(0.0), |least| least.as_f64()).ok_or("`least` is no number")?;
+    let mut seconds = |name: &str| step.remove(name).map_or(Some(0.0), |seconds| seconds.as_f64()).ok_or(format!("`{name}` is no number"));
+    let (least, within) = (seconds("least")?, seconds("within")?);
     let model = step.remove("model").map(|model| match model {
         Value::Object(fields) => expectation(&mut fields.into_iter().collect()),
         _ => Err("`model` is no table".to_owned()),
@@ -201,7 +204,7 @@ fn read_step(mut step: BTreeMap<String, Value>) -> Result<Step, String> {
     let act = act(&mut step)?;
     match step.keys().next() {
         Some(unknown) => Err(format!("`{unknown}` means nothing here")),
-        None => Ok(Step { act, expected, expected_of_model: model.transpose()?, least }),
+        None => Ok(Step { act, expected, expected_of_model: model.transpose()?, least, within }),
     }
 }
 

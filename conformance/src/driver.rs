@@ -8,7 +8,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 use serde_json::{Value, json};
 
 use crate::language::Language;
@@ -127,32 +129,20 @@ impl Driver {
             Some(pid) => kill_process(*pid, Signal::KILL).map_err(|error| error.to_string()),
             None => self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string()),
         }?;
-        while self.pids.contains_key(actor) && self.is_running(actor) {
-            if Instant::now() > until {
-                return Err("it does not die".into());
-            }
-            std::thread::sleep(std::time::Duration::from_millis(1));
+        match self.pids.get(actor) {
+            Some(pid) if !has_ended(*pid, until)? => Err("it does not die".into()),
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    /// Whether an actor's process of a model still runs; one that nobody has waited for does not.
-    fn is_running(&self, actor: &str) -> bool {
-        let stat = self.pids.get(actor).and_then(|pid| std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok());
-        stat.is_some_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])))
     }
 
     /// Closes its input, which asks it to end, and waits for that.
     pub(crate) fn leave(&mut self, until: Instant) -> Result<(), String> {
         self.input = None;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(_)) => return Ok(()),
-                Ok(None) if Instant::now() < until => std::thread::sleep(std::time::Duration::from_millis(1)),
-                Ok(None) => return Err("it does not end when its input does".into()),
-                Err(error) => return Err(error.to_string()),
-            }
+        let pid = Pid::from_raw(self.child.id() as i32).ok_or("it has no pid")?;
+        if !has_ended(pid, until)? {
+            return Err("it does not end when its input does".into());
         }
+        self.child.wait().map(drop).map_err(|error| error.to_string())
     }
 
     /// Ends it, whatever it does; what it wrote to its standard error.
@@ -167,6 +157,16 @@ impl Driver {
         }
         let _ = self.child.wait();
     }
+}
+
+/// Whether the process has ended by then, whoever is to collect it.
+fn has_ended(pid: Pid, until: Instant) -> Result<bool, String> {
+    let process = match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Ok(true),
+        other => other.map_err(|error| error.to_string())?,
+    };
+    let time = until.saturating_duration_since(Instant::now()).try_into().map_err(|_| "too long a time")?;
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&time)).map(|ended| ended == 1).map_err(|error| error.to_string())
 }
 
 impl Drop for Driver {

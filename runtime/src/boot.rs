@@ -223,7 +223,8 @@ pub(crate) fn run(call: &Call, fabric: &Fabric, told: Option<Told>) -> i32 {
         handle(libc::SIGINT, libc::SIG_IGN);
     }
     let teller = told.map(|told| tail::begin(told, call.traits.tail));
-    install_panic_hook(!worker);
+    crate::panic::print(!worker);
+    crate::panic::install();
     let code = body(call, fabric);
     if let Some(teller) = teller {
         // Seen before the end is.
@@ -253,14 +254,6 @@ fn set_up(call: &Call, fabric: &Fabric) {
         // SAFETY: the child has one thread that reads the environment, and it is this one.
         unsafe { std::env::remove_var(crate::logging::VARIABLE) };
         crate::logging::inherit(&level);
-    }
-}
-
-/// Once in a process and its forks: a hook upon the same hook would only do the same again.
-pub(crate) fn install_panic_hook(print: bool) {
-    static INSTALLED: AtomicBool = AtomicBool::new(false);
-    if !INSTALLED.swap(true, Ordering::Relaxed) {
-        crate::panic::install(print);
     }
 }
 

@@ -636,7 +636,7 @@ typedef struct pp_message_t pp_message_t;
 #define PP_TYPE_UINT 3
 
 /**
- * A float: `number`.
+ * A float: `number`; `len` is 4 where it came as one of 32 bits, else 8.
  */
 #define PP_TYPE_FLOAT 4
 
@@ -661,7 +661,7 @@ typedef struct pp_message_t pp_message_t;
 #define PP_TYPE_MAP 8
 
 /**
- * An extension type: `extension`, `data` and `len`. Type 6 is a ticket (pp_item_ticket).
+ * An extension type: `extension`, `data` and `len`. Type 6 is a ticket (pp_read_ticket).
  */
 #define PP_TYPE_EXTENSION 9
 
@@ -885,7 +885,7 @@ typedef struct {
      */
     const char *structure_format;
     /**
-     * How many cells; 0: one.
+     * How many cells an array has; 0: none. A value has one, whatever is said here.
      */
     size_t count;
     /**
@@ -1475,11 +1475,11 @@ typedef struct {
      */
     double number;
     /**
-     * A text, byte string or extension.
+     * A text, byte string or extension; NULL for all else.
      */
     const void *data;
     /**
-     * Its bytes.
+     * Its bytes; of a float, how many it came in.
      */
     size_t len;
 } pp_item_t;
@@ -5013,7 +5013,7 @@ int32_t pp_queue_leases(const pp_queue_t *queue, pp_lease_info_t *infos, size_t 
  * The encoded value of a message, for pp_read_next and its like; blocks that lie beside it are left aside.
  *
  * Parameters: message; data: gets it, lent until the message is freed; len: gets its bytes; error: may be NULL.
- * Returns: PP_OK; PP_WRONG_TYPE: the message is raw bytes, or of a codec that is not known here; PP_DECODE.
+ * Returns: PP_OK; PP_DECODE: the message is raw bytes, or of a codec that is not known here, or damaged.
  * Threads: any.
  * Death: as pp_message_data.
  */

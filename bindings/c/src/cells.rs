@@ -39,7 +39,7 @@ pub struct pp_cells_options_t {
     pub structure_size: usize,
     /// Of a structure: what is in it, in words that its users agree on (120 bytes at most); may be NULL.
     pub structure_format: *const c_char,
-    /// How many cells; 0: one.
+    /// How many cells an array has; 0: none. A value has one, whatever is said here.
     pub count: usize,
     /// A PP_LOCKING_ number.
     pub locking: i32,
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn pp_cells_open(
         }
         let options = call.options("options", options)?;
         let cell = type_of(call, &options)?;
-        let count = options.count.max(1);
+        let count = if kind == Kind::Value { 1 } else { options.count };
         let locking = locking_of(call, options.locking, options.lock)?;
         let bytes = count.checked_mul(cell.size()).ok_or_else(|| Fault::argument("options.count is more than memory can have"))?;
         let contents = if options.contents.is_null() { None } else { Some(call.bytes("options.contents", options.contents, bytes)?) };

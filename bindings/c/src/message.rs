@@ -35,7 +35,7 @@ impl pp_message_t {
     /// The one value that the message is.
     fn item(&self) -> Result<Item<'_>, Fault> {
         if self.0.codec() & !polyproc::codec::WITH_BLOCKS == PP_CODEC_RAW {
-            return Err(Fault::Own(crate::abi::PP_WRONG_TYPE, format!("the message is {} raw bytes, and no value", self.0.len())));
+            return Err(Fault::Own(crate::abi::PP_DECODE, format!("the message is {} raw bytes, and no value", self.0.len())));
         }
         let mut read = Read::new(self.body()?);
         let item = read.next()?.ok_or_else(|| Fault::Own(crate::abi::PP_DECODE, "the message is empty, and no value".into()))?;

@@ -15,6 +15,8 @@ pub(crate) enum Item<'a> {
     /// Above `i64::MAX`.
     Uint(u64),
     Float(f64),
+    /// Of 32 bits, where it came so.
+    Float32(f32),
     Text(&'a str),
     Bytes(&'a [u8]),
     List(u64),
@@ -96,7 +98,7 @@ impl<'a> Read<'a> {
                 let len = self.unsigned(1 << (first - 0xc7))?;
                 self.extension(len as usize)?
             }
-            0xca => Item::Float(f32::from_bits(self.unsigned(4)? as u32).into()),
+            0xca => Item::Float32(f32::from_bits(self.unsigned(4)? as u32)),
             0xcb => Item::Float(f64::from_bits(self.unsigned(8)?)),
             0xcc..=0xcf => {
                 let value = self.unsigned(1 << (first - 0xcc))?;
@@ -169,6 +171,7 @@ impl<'a> Item<'a> {
             Item::Int(value) => format!("the integer {value}"),
             Item::Uint(value) => format!("the integer {value}"),
             Item::Float(value) => format!("the float {value}"),
+            Item::Float32(value) => format!("the float {value}"),
             Item::Text(text) => format!("a text of {} bytes", text.len()),
             Item::Bytes(bytes) => format!("a byte string of {} bytes", bytes.len()),
             Item::List(count) => format!("a list of {count} items"),
@@ -201,6 +204,7 @@ impl<'a> Item<'a> {
     pub(crate) fn float(self) -> Result<f64, Fault> {
         match self {
             Item::Float(value) => Ok(value),
+            Item::Float32(value) => Ok(value.into()),
             Item::Int(value) if value.unsigned_abs() <= 1 << 53 => Ok(value as f64),
             other => Err(other.not("a float")),
         }
@@ -263,7 +267,8 @@ mod tests {
             assert_eq!(first(&to_vec(&value).unwrap()), Item::Int(value));
         }
         assert_eq!(first(&to_vec(&u64::MAX).unwrap()), Item::Uint(u64::MAX));
-        assert_eq!(first(&to_vec(&1.5_f32).unwrap()), Item::Float(1.5));
+        assert_eq!(first(&to_vec(&1.5_f32).unwrap()), Item::Float32(1.5));
+        assert_eq!(first(&to_vec(&1.5_f32).unwrap()).float().ok(), Some(1.5));
         assert_eq!(first(&to_vec(&-0.1).unwrap()), Item::Float(-0.1));
         assert_eq!(first(&to_vec(&true).unwrap()), Item::Bool(true));
         assert_eq!(first(&to_vec(&()).unwrap()), Item::Nil);

@@ -21,7 +21,7 @@ pub const PP_TYPE_BOOL: i32 = 1;
 pub const PP_TYPE_INT: i32 = 2;
 /// An integer above INT64_MAX: `integer`, as uint64_t.
 pub const PP_TYPE_UINT: i32 = 3;
-/// A float: `number`.
+/// A float: `number`; `len` is 4 where it came as one of 32 bits, else 8.
 pub const PP_TYPE_FLOAT: i32 = 4;
 /// A string: `data` and `len`, UTF-8 without a NUL at its end.
 pub const PP_TYPE_TEXT: i32 = 5;
@@ -31,7 +31,7 @@ pub const PP_TYPE_BYTES: i32 = 6;
 pub const PP_TYPE_LIST: i32 = 7;
 /// A map: a key and its value, for each of its `count` entries, come next.
 pub const PP_TYPE_MAP: i32 = 8;
-/// An extension type: `extension`, `data` and `len`. Type 6 is a ticket (pp_item_ticket).
+/// An extension type: `extension`, `data` and `len`. Type 6 is a ticket (pp_read_ticket).
 pub const PP_TYPE_EXTENSION: i32 = 9;
 
 /// One item of a value; what it points to is in the bytes that were read.
@@ -48,9 +48,9 @@ pub struct pp_item_t {
     pub integer: i64,
     /// A float.
     pub number: f64,
-    /// A text, byte string or extension.
+    /// A text, byte string or extension; NULL for all else.
     pub data: *const c_void,
-    /// Its bytes.
+    /// Its bytes; of a float, how many it came in.
     pub len: usize,
 }
 
@@ -63,7 +63,8 @@ impl pp_item_t {
             Item::Bool(value) => pp_item_t { kind: PP_TYPE_BOOL, integer: value.into(), ..none },
             Item::Int(integer) => pp_item_t { kind: PP_TYPE_INT, integer, ..none },
             Item::Uint(value) => pp_item_t { kind: PP_TYPE_UINT, integer: value as i64, ..none },
-            Item::Float(number) => pp_item_t { kind: PP_TYPE_FLOAT, number, ..none },
+            Item::Float(number) => pp_item_t { kind: PP_TYPE_FLOAT, number, len: 8, ..none },
+            Item::Float32(number) => pp_item_t { kind: PP_TYPE_FLOAT, number: number.into(), len: 4, ..none },
             Item::Text(text) => with(PP_TYPE_TEXT, text.as_bytes()),
             Item::Bytes(bytes) => with(PP_TYPE_BYTES, bytes),
             Item::List(count) => pp_item_t { kind: PP_TYPE_LIST, count, ..none },
@@ -84,7 +85,7 @@ fn ended() -> Fault {
 /// The encoded value of a message, for pp_read_next and its like; blocks that lie beside it are left aside.
 ///
 /// Parameters: message; data: gets it, lent until the message is freed; len: gets its bytes; error: may be NULL.
-/// Returns: PP_OK; PP_WRONG_TYPE: the message is raw bytes, or of a codec that is not known here; PP_DECODE.
+/// Returns: PP_OK; PP_DECODE: the message is raw bytes, or of a codec that is not known here, or damaged.
 /// Threads: any.
 /// Death: as pp_message_data.
 #[unsafe(no_mangle)]
@@ -94,7 +95,7 @@ pub unsafe extern "C" fn pp_message_value(message: *const pp_message_t, data: *m
         let message = call.shared("message", message)?;
         let codec = message.0.codec() & !polyproc::codec::WITH_BLOCKS;
         if codec != polyproc::codec::MESSAGEPACK {
-            return Err(Fault::Own(PP_WRONG_TYPE, format!("the message is {} bytes of codec {codec}, and no value", message.0.len())));
+            return Err(Fault::Own(PP_DECODE, format!("the message is {} bytes of codec {codec}, and no value", message.0.len())));
         }
         let body = message.body()?;
         data.set(body.as_ptr().cast());

@@ -84,7 +84,10 @@ impl World {
                 self.things.clear();
                 self.fabric = None;
             }
-            "members" => return Ok(Any::from(self.fabric()?.members().len()).into()),
+            "members" => {
+                self.fabric()?.sweep()?;
+                return Ok(Any::from(self.fabric()?.members().len()).into());
+            }
             "sweep" => {
                 self.fabric()?.sweep()?;
             }

@@ -103,11 +103,11 @@ impl Pool {
     ///
     /// ```
     /// # use polyproc::{Encoded, Pool, task};
-    /// # #[task(name = "square")]
+    /// # #[task(name = "second power")]
     /// # fn square(n: u64) -> u64 { n * n }
     /// let pool = Pool::new(2)?;
     /// let calls = (0..4).map(|n| Encoded::arguments(&(n,)).unwrap());
-    /// let squares: Vec<u64> = pool.map_encoded("square", calls)?.get()?.iter().map(|answer| answer.decode().unwrap()).collect();
+    /// let squares: Vec<u64> = pool.map_encoded("second power", calls)?.get()?.iter().map(|answer| answer.decode().unwrap()).collect();
     /// assert_eq!(squares, [0, 1, 4, 9]);
     /// # Ok::<(), polyproc::Error>(())
     /// ```

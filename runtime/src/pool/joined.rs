@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -115,13 +114,12 @@ impl Worker {
     /// `NotFound` if no pool of this name lives; [`ErrorKind::PoolClosed`] if it ends; what the `on_start` hook failed with; `InvalidArgument` if this process has the pool,
     /// is a worker of it already by the same [`Fabric`], or cannot be watched from the pool's process, as in another pid namespace; `OutOfMemory` at once if the fabric has no room for that.
     pub fn new(fabric: &Fabric, pool: &str) -> Result<Worker> {
-        static PANICS: Once = Once::new();
         let pool = named::find(fabric, pool)?;
         let over = |error: Error| if error.kind() == ErrorKind::Ipc(Ipc::Gone) { table::closed() } else { error };
         let (tasks, results) = (BytesQueue::from_ticket(&pool.tasks), BytesQueue::from_ticket(&pool.results));
         let (tasks, results) = (tasks.map_err(|error| over(error.into()))?, results.map_err(|error| over(error.into()))?);
         let setup = Setup::read(pool.setup.as_ref()).map_err(over)?;
-        PANICS.call_once(|| crate::panic::install(true));
+        crate::panic::install();
         if let Some(hook) = &setup.on_start {
             worker::call(hook, &mut Vec::new()).map_err(Error::from_failure)?;
         }

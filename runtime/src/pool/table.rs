@@ -142,7 +142,7 @@ impl Shared {
         journal: Journal,
     ) -> Result<Shared> {
         let bell = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK)
-            .map_err(|errno| Error::os(errno, "the bell of a pool"))?;
+            .map_err(|errno| crate::start::refused("a pool", "its bell", errno))?;
         Ok(Shared {
             fabric,
             standing,

@@ -2,7 +2,7 @@
 //!
 //! | of the parent | in the child |
 //! | --- | --- |
-//! | locks of this library, of standard output and error | held by the forking thread over the fork, so free on both sides |
+//! | locks of this library, of standard output and error, and of panics | held by the forking thread over the fork, so free on both sides |
 //! | text not written yet | written before the fork where it is Rust's; the C library's copy is thrown away |
 //! | `atexit` handlers | never run: the child leaves by `_exit`, and by a handler of its own in front of all others if the task calls `exit` |
 //! | liveness, life pipe, fork server | closed by the fork handlers of `ipc` and of `life` |
@@ -58,6 +58,8 @@ pub(super) fn fork(copy: Copy, pipes: &mut Pipes) -> Result<Pid, Errno> {
 
 /// Forks: `child` runs in the copy, which then ends with its answer as exit code. Nothing of what was registered in this process runs there.
 pub(super) fn split(child: impl FnOnce() -> i32) -> Result<Pid, Errno> {
+    // First: who is in the hook may be about to print.
+    let still = crate::panic::hold_still();
     let (out, err) = (std::io::stdout(), std::io::stderr());
     let (mut out, err) = (out.lock(), err.lock());
     // Standard output that cannot be written is the program's to notice.
@@ -65,6 +67,7 @@ pub(super) fn split(child: impl FnOnce() -> i32) -> Result<Pid, Errno> {
     // SAFETY: the child goes on in this very thread, with the locks that other threads could hold in our hands; it never returns from here.
     let pid = server::hold_still(|| family::hold_still(|| current::hold_still(|| registry::hold_still(|| Fabric::hold_still(|| unsafe { libc::fork() })))));
     drop((out, err));
+    drop(still);
     match pid {
         0 => {}
         -1 => return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::AGAIN)),

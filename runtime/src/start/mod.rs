@@ -230,7 +230,7 @@ fn watch(pid: Pid) -> std::result::Result<(OwnedFd, bool), Errno> {
 }
 
 /// The error of a start that the system refused.
-fn refused(subject: &str, what: &str, errno: Errno) -> Error {
+pub(crate) fn refused(subject: &str, what: &str, errno: Errno) -> Error {
     let hint = match errno {
         Errno::AGAIN => " (the limit of processes, `ulimit -u` or the container's, is reached)",
         Errno::MFILE | Errno::NFILE => " (the limit of open files, `ulimit -n`, is reached)",

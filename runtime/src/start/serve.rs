@@ -173,7 +173,7 @@ fn preload_all(tasks: &[String], life: &OwnedFd) -> Result<(), String> {
     if tasks.is_empty() {
         return Ok(());
     }
-    crate::boot::install_panic_hook(true);
+    crate::panic::install();
     let done = eventfd(0, EventfdFlags::CLOEXEC).map_err(|errno| errno.to_string())?;
     std::thread::scope(|scope| {
         let watch = || {

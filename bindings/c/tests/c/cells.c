@@ -89,6 +89,7 @@ static void arrays(void)
     void *data;
     char text[200];
     int64_t number;
+    size_t len;
     bool has;
     integers.code = 'Q';
     integers.count = 3;
@@ -123,6 +124,13 @@ static void arrays(void)
     OK(pp_cells_load(array, 2, &number, &error));
     CHECK((uint64_t)number == UINT64_MAX);
     BAD(NULL, pp_cells_load(array, 3, &number, &error));
+    pp_cells_free(array);
+    integers.count = 0;
+    integers.contents = NULL;
+    OK(pp_cells_open(fabric, PP_KIND_ARRAY, NULL, PP_CREATE, &integers, &array, &error));
+    OK(pp_cells_len(array, &len, &error));
+    CHECK(len == 0);
+    BAD(NULL, pp_cells_load(array, 0, &number, &error));
     pp_cells_free(array);
 }
 

@@ -13,7 +13,7 @@ static void a_value_comes_back(void)
     pp_item_t item;
     const void *data, *bytes;
     const char *text;
-    size_t len, at = 0, size;
+    size_t len, at = 0, size, before;
     uint64_t count, natural;
     int64_t integer;
     double number;
@@ -74,6 +74,10 @@ static void a_value_comes_back(void)
     CHECK(natural == UINT64_MAX);
     OK(pp_read_float(data, len, &at, &number, &error));
     CHECK(number == 0.1);
+    before = at;
+    OK(pp_read_next(data, len, &at, &item, &error));
+    CHECK(item.kind == PP_TYPE_FLOAT && item.number == 0.5 && item.len == 4);
+    at = before;
     OK(pp_read_float(data, len, &at, &number, &error));
     CHECK(number == 0.5);
     OK(pp_read_text(data, len, &at, &text, &size, &error));
@@ -102,8 +106,8 @@ static void a_value_comes_back(void)
 
     OK(pp_queue_put(queue, pp_raw("raw", 3), 0, &error));
     OK(pp_queue_get(queue, 0, &message, &error));
-    EXPECT(PP_WRONG_TYPE, "no value", pp_message_value(message, &data, &len, &error));
-    EXPECT(PP_WRONG_TYPE, "raw", pp_message_bool(message, &truth, &error));
+    EXPECT(PP_DECODE, "no value", pp_message_value(message, &data, &len, &error));
+    EXPECT(PP_DECODE, "raw", pp_message_bool(message, &truth, &error));
     pp_message_free(message);
     pp_queue_free(queue);
     pp_fabric_free(fabric);
