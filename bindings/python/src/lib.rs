@@ -11,11 +11,14 @@
 mod barrier;
 mod cells;
 mod condition;
+mod dict;
 mod error;
 mod event;
 mod fabric;
+mod list;
 mod lock;
 mod memory;
+mod named;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -34,11 +37,17 @@ mod _core {
     #[pymodule_export]
     use crate::condition::Condition;
     #[pymodule_export]
+    use crate::dict::{Dict, Namespace, Set};
+    #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
     use crate::fabric::{Fabric, attach, before_fork, family};
     #[pymodule_export]
+    use crate::list::List;
+    #[pymodule_export]
     use crate::lock::Lock;
+    #[pymodule_export]
+    use crate::named::{Block, CellList};
     #[pymodule_export]
     use crate::queue::{JoinableQueue, Queue, SimpleQueue};
     #[pymodule_export]

@@ -6,6 +6,7 @@ A child knows the family's fabric: a forked one inherits it, a spawned or fork-s
 import copyreg
 
 from . import _core, _handles
+from ._stdlib import complete
 from ._stdlib import context as _reference
 from ._stdlib import process as _process
 
@@ -128,6 +129,18 @@ class BaseContext(_reference.BaseContext):
         from .sharedctypes import RawArray
         return RawArray(typecode_or_type, size_or_initializer)
 
+    def Manager(self):
+        """A manager of objects that all processes share; it has begun."""
+        from .managers import SyncManager
+        made = SyncManager(ctx=self.get_context())
+        made.start()
+        return made
+
+    def Pool(self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, **options):
+        """A pool of worker processes."""
+        from .pool import Pool
+        return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context(), **options)
+
     def Queue(self, maxsize=0):
         """A queue of at most `maxsize` values; 0: no limit."""
         from .queues import Queue
@@ -195,3 +208,5 @@ class ForkServerContext(BaseContext, _reference.ForkServerContext):
 
 _concrete_contexts = {"fork": ForkContext(), "spawn": SpawnContext(), "forkserver": ForkServerContext()}
 _default_context = DefaultContext(_concrete_contexts[_reference._default_context._default_context._name])
+
+complete(globals(), _reference)
