@@ -12,6 +12,7 @@ use crate::error;
 use crate::memory::{Exports, export_counted};
 
 /// A mapped block of shared memory with a name.
+#[allow(clippy::struct_field_names)]
 #[pyclass(frozen, module = "polyproc._core")]
 pub(crate) struct Block {
     block: Mutex<Option<Arc<ipc::SharedMemory>>>,
