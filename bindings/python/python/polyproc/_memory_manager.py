@@ -20,10 +20,12 @@ class SharedMemoryManager(managers.SyncManager):
 
     def SharedMemory(self, size):
         """A new block of so many bytes."""
+        self._check()
         return self._mine(shared_memory.SharedMemory(None, create=True, size=size))
 
     def ShareableList(self, sequence):
         """A new list in a block."""
+        self._check()
         made = shared_memory.ShareableList(sequence)
         self._mine(made.shm)
         return made
@@ -34,8 +36,11 @@ class SharedMemoryManager(managers.SyncManager):
             self._end()
         super().shutdown()
 
+    def _check(self):
+        if self._state.value != managers.State.STARTED:
+            raise ValueError("the manager has not been started, or has been shut down")
+
     def _mine(self, block):
-        assert self._state.value == managers.State.STARTED, "the manager has not been started"
         self._blocks.append(block.name)
         return block
 

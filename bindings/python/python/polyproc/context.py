@@ -173,6 +173,19 @@ class DefaultContext(BaseContext, _reference.DefaultContext):
 
     Process = Process
 
+    @property
+    def _actual_context(self):
+        """The start method is one thing with the standard library: whoever sets it sets it for both."""
+        theirs = _reference._default_context._actual_context
+        return None if theirs is None else _concrete_contexts[theirs._name]
+
+    @_actual_context.setter
+    def _actual_context(self, ours):
+        _reference._default_context._actual_context = None if ours is None else _reference._concrete_contexts[ours._name]
+
+    def __init__(self, context):
+        self._default_context = context
+
     def get_context(self, method=None):
         """The context of a start method; None: of the one that was set, which is fixed by this."""
         if method is None:
@@ -208,5 +221,7 @@ class ForkServerContext(BaseContext, _reference.ForkServerContext):
 
 _concrete_contexts = {"fork": ForkContext(), "spawn": SpawnContext(), "forkserver": ForkServerContext()}
 _default_context = DefaultContext(_concrete_contexts[_reference._default_context._default_context._name])
+
+_force_start_method = _reference._force_start_method
 
 complete(globals(), _reference)

@@ -315,6 +315,14 @@ class ArrayProxy(_core.List, _Local):
         return _array.array(self._typecode, self.copy())
 
 
+class EventProxy(_core.Event, _Local):
+    """An event of a manager."""
+
+    _typeid = "Event"
+
+    __str__ = object.__str__
+
+
 def Array(typecode, sequence, lock=True):
     """An array, in this process only."""
     return _array.array(typecode, sequence)
@@ -471,7 +479,7 @@ for _name, _make in {
     "Semaphore": lambda ctx, value=1: synchronize.Semaphore(value, ctx=ctx),
     "BoundedSemaphore": lambda ctx, value=1: synchronize.BoundedSemaphore(value, ctx=ctx),
     "Condition": lambda ctx, lock=None: synchronize.Condition(lock, ctx=ctx),
-    "Event": lambda ctx: synchronize.Event(ctx=ctx),
+    "Event": lambda ctx: EventProxy(ctx=ctx),
     "Barrier": lambda ctx, parties, action=None, timeout=None: synchronize.Barrier(parties, action, timeout, ctx=ctx),
     "Pool": lambda ctx, *args, **kwargs: ctx.Pool(*args, **kwargs),
 }.items():

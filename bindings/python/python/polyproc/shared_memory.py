@@ -4,6 +4,7 @@ A block lives until it is unlinked. With ``track=True``, as by default, the stan
 by a kill; who attaches to a block does not answer for it.
 """
 
+import secrets
 import types
 
 from . import _core
@@ -12,6 +13,23 @@ from ._stdlib import shared_memory as _reference
 from ._stdlib import resource_tracker
 
 __all__ = ["SharedMemory", "ShareableList"]
+
+
+_SHM_NAME_PREFIX = "/pp_"
+_USE_POSIX = True
+
+
+def _make_filename():
+    """A name that hardly anybody has."""
+    return _SHM_NAME_PREFIX + secrets.token_hex(6)
+
+
+def _fresh(size):
+    while True:
+        try:
+            return _core.Block(_make_filename()[1:], True, size)
+        except FileExistsError:
+            continue
 
 
 class SharedMemory:
@@ -29,7 +47,7 @@ class SharedMemory:
         if name is None and not create:
             raise ValueError("'name' can only be None if create=True")
         self._track = track
-        self._block = _core.Block(name, bool(create), size)
+        self._block = _core.Block(name.lstrip("/"), bool(create), size) if name is not None else _fresh(size)
         self._name, self._size = "/" + self._block.name, self._block.size
         self._buf = memoryview(self._block.memory())
         if track and create:
@@ -104,6 +122,9 @@ class ShareableList(_core.CellList):
     def format(self):
         """The types of the cells, in letters of the ``struct`` module."""
         return "".join(self._letters(position, value) for position, value in enumerate(self))
+
+    def _get_packing_format(self, position):
+        return self._letters(position, self[position])
 
     def count(self, value):
         """How often a value is there."""
