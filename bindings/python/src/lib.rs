@@ -8,10 +8,20 @@
 //! | `value` | Python values as messages and back |
 //! | one for each object | its methods |
 
+mod barrier;
+mod cells;
+mod condition;
+mod dict;
 mod error;
+mod event;
 mod fabric;
+mod list;
 mod lock;
+mod memory;
+mod named;
 mod queue;
+mod rlock;
+mod semaphore;
 mod value;
 mod wait;
 
@@ -21,11 +31,29 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::fabric::{Fabric, attach, family};
+    use crate::barrier::Barrier;
+    #[pymodule_export]
+    use crate::cells::{Cells, Synchronized, SynchronizedArray};
+    #[pymodule_export]
+    use crate::condition::Condition;
+    #[pymodule_export]
+    use crate::dict::{Dict, Namespace, Set};
+    #[pymodule_export]
+    use crate::event::Event;
+    #[pymodule_export]
+    use crate::fabric::{Fabric, attach, before_fork, family};
+    #[pymodule_export]
+    use crate::list::List;
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
+    use crate::named::{Block, CellList};
+    #[pymodule_export]
     use crate::queue::{JoinableQueue, Queue, SimpleQueue};
+    #[pymodule_export]
+    use crate::rlock::RLock;
+    #[pymodule_export]
+    use crate::semaphore::{BoundedSemaphore, Semaphore};
     #[pymodule_export]
     use crate::value::{decode_value, encode_value};
 }

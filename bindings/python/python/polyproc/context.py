@@ -6,6 +6,7 @@ A child knows the family's fabric: a forked one inherits it, a spawned or fork-s
 import copyreg
 
 from . import _core, _handles
+from ._stdlib import complete
 from ._stdlib import context as _reference
 from ._stdlib import process as _process
 
@@ -78,6 +79,68 @@ class BaseContext(_reference.BaseContext):
         from .synchronize import Lock
         return Lock(ctx=self.get_context())
 
+    def RLock(self):
+        """A lock that its holder may acquire again."""
+        from .synchronize import RLock
+        return RLock(ctx=self.get_context())
+
+    def Condition(self, lock=None):
+        """Waiting until another process says so."""
+        from .synchronize import Condition
+        return Condition(lock, ctx=self.get_context())
+
+    def Semaphore(self, value=1):
+        """A count that never goes below zero."""
+        from .synchronize import Semaphore
+        return Semaphore(value, ctx=self.get_context())
+
+    def BoundedSemaphore(self, value=1):
+        """A semaphore that is never released above its first value."""
+        from .synchronize import BoundedSemaphore
+        return BoundedSemaphore(value, ctx=self.get_context())
+
+    def Event(self):
+        """A flag that processes wait for."""
+        from .synchronize import Event
+        return Event(ctx=self.get_context())
+
+    def Barrier(self, parties, action=None, timeout=None):
+        """Waiting until all parties have come."""
+        from .synchronize import Barrier
+        return Barrier(parties, action, timeout, ctx=self.get_context())
+
+    def Value(self, typecode_or_type, *args, lock=True):
+        """A value in shared memory, with a lock."""
+        from .sharedctypes import Value
+        return Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+
+    def Array(self, typecode_or_type, size_or_initializer, *, lock=True):
+        """An array in shared memory, with a lock."""
+        from .sharedctypes import Array
+        return Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
+
+    def RawValue(self, typecode_or_type, *args):
+        """A value in shared memory, without a lock."""
+        from .sharedctypes import RawValue
+        return RawValue(typecode_or_type, *args)
+
+    def RawArray(self, typecode_or_type, size_or_initializer):
+        """An array in shared memory, without a lock."""
+        from .sharedctypes import RawArray
+        return RawArray(typecode_or_type, size_or_initializer)
+
+    def Manager(self):
+        """A manager of objects that all processes share; it has begun."""
+        from .managers import SyncManager
+        made = SyncManager(ctx=self.get_context())
+        made.start()
+        return made
+
+    def Pool(self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, **options):
+        """A pool of worker processes."""
+        from .pool import Pool
+        return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context(), **options)
+
     def Queue(self, maxsize=0):
         """A queue of at most `maxsize` values; 0: no limit."""
         from .queues import Queue
@@ -109,6 +172,19 @@ class DefaultContext(BaseContext, _reference.DefaultContext):
     """The context of the start method that was set, or of the system's default."""
 
     Process = Process
+
+    @property
+    def _actual_context(self):
+        """The start method is one thing with the standard library: whoever sets it sets it for both."""
+        theirs = _reference._default_context._actual_context
+        return None if theirs is None else _concrete_contexts[theirs._name]
+
+    @_actual_context.setter
+    def _actual_context(self, ours):
+        _reference._default_context._actual_context = None if ours is None else _reference._concrete_contexts[ours._name]
+
+    def __init__(self, context):
+        self._default_context = context
 
     def get_context(self, method=None):
         """The context of a start method; None: of the one that was set, which is fixed by this."""
@@ -145,3 +221,7 @@ class ForkServerContext(BaseContext, _reference.ForkServerContext):
 
 _concrete_contexts = {"fork": ForkContext(), "spawn": SpawnContext(), "forkserver": ForkServerContext()}
 _default_context = DefaultContext(_concrete_contexts[_reference._default_context._default_context._name])
+
+_force_start_method = _reference._force_start_method
+
+complete(globals(), _reference)
