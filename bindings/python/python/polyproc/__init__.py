@@ -1,0 +1,20 @@
+"""multiprocessing over shared memory, for every language, safe against SIGKILL.
+
+``import polyproc as multiprocessing`` in the place of ``import multiprocessing`` is meant to be all that a program needs.
+"""
+
+from . import _stdlib  # first: it keeps the originals
+from . import context
+from ._core import Fabric
+from ._errors import OwnerDiedWarning
+from ._stdlib import reduction as reducer  # noqa: F401
+from .context import *  # noqa: F401,F403
+
+_names = [name for name in dir(context._default_context) if not name.startswith("_") and name != "reducer"]
+globals().update((name, getattr(context._default_context, name)) for name in _names)
+
+#: As in the reference: the numbers of two more levels of the logger.
+SUBDEBUG = 5
+SUBWARNING = 25
+
+__all__ = [*_names, "Fabric", "OwnerDiedWarning"]

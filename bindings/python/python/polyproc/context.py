@@ -1,0 +1,147 @@
+"""Contexts: the standard library's ways of starting interpreters, with our objects in the place of its own.
+
+A child knows the family's fabric: a forked one inherits it, a spawned or fork-served one attaches it before its process object is unpickled.
+"""
+
+import copyreg
+
+from . import _core, _handles
+from ._stdlib import context as _reference
+from ._stdlib import process as _process
+
+AuthenticationError = _reference.AuthenticationError
+BufferTooShort = _reference.BufferTooShort
+ProcessError = _reference.ProcessError
+TimeoutError = _reference.TimeoutError
+assert_spawning = _reference.assert_spawning
+get_spawning_popen = _reference.get_spawning_popen
+set_spawning_popen = _reference.set_spawning_popen
+reduction = _reference.reduction
+process = _process
+
+__all__ = ()
+
+
+class _Child:
+    """What all our processes have besides: the fabric goes along, and ``interrupt`` is there in every version."""
+
+    def __reduce_ex__(self, protocol):
+        reduced = super().__reduce_ex__(protocol)
+        if isinstance(reduced, tuple) and reduced[0] is copyreg.__newobj__:
+            return (_remake, (_handles.descriptor(_core.family()), *reduced[1]), *reduced[2:])
+        return reduced
+
+    if not hasattr(_process.BaseProcess, "interrupt"):
+        def interrupt(self):
+            """Interrupts the process: SIGINT, which is KeyboardInterrupt there."""
+            import os
+            import signal
+            self._check_closed()
+            if self._popen is not None and self._popen.poll() is None:
+                os.kill(self._popen.pid, signal.SIGINT)
+
+
+def _remake(_fabric, cls, *arguments):
+    return cls.__new__(cls, *arguments)
+
+
+class Process(_Child, _reference.Process):
+    __doc__ = "A process that runs a function, by the start method that was set."
+
+    @staticmethod
+    def _Popen(process_obj):
+        return _default_context.get_context().Process._Popen(process_obj)
+
+
+class ForkProcess(_Child, _reference.ForkProcess):
+    """A process that is a fork of this one."""
+
+
+class SpawnProcess(_Child, _reference.SpawnProcess):
+    """A process in a fresh interpreter."""
+
+
+class ForkServerProcess(_Child, _reference.ForkServerProcess):
+    """A process that is a fork of a server that has no threads."""
+
+
+class BaseContext(_reference.BaseContext):
+    """What all contexts make. The objects are the same in each, and may be handed from one to another."""
+
+    ProcessError = ProcessError
+    BufferTooShort = BufferTooShort
+    TimeoutError = TimeoutError
+    AuthenticationError = AuthenticationError
+
+    def Lock(self):
+        """A lock that is not recursive."""
+        from .synchronize import Lock
+        return Lock(ctx=self.get_context())
+
+    def Queue(self, maxsize=0):
+        """A queue of at most `maxsize` values; 0: no limit."""
+        from .queues import Queue
+        return Queue(maxsize, ctx=self.get_context())
+
+    def JoinableQueue(self, maxsize=0):
+        """A queue that counts what is unfinished."""
+        from .queues import JoinableQueue
+        return JoinableQueue(maxsize, ctx=self.get_context())
+
+    def SimpleQueue(self):
+        """A queue without limit and time-outs."""
+        from .queues import SimpleQueue
+        return SimpleQueue(ctx=self.get_context())
+
+    def get_context(self, method=None):
+        """The context of a start method; None: this one."""
+        if method is None:
+            return self
+        try:
+            ctx = _concrete_contexts[method]
+        except KeyError:
+            raise ValueError(f"cannot find context for {method!r}") from None
+        ctx._check_available()
+        return ctx
+
+
+class DefaultContext(BaseContext, _reference.DefaultContext):
+    """The context of the start method that was set, or of the system's default."""
+
+    Process = Process
+
+    def get_context(self, method=None):
+        """The context of a start method; None: of the one that was set, which is fixed by this."""
+        if method is None:
+            if self._actual_context is None:
+                self._actual_context = self._default_context
+            return self._actual_context
+        return BaseContext.get_context(self, method)
+
+    def set_start_method(self, method, force=False):
+        """Sets how processes are started."""
+        if self._actual_context is not None and not force:
+            raise RuntimeError("context has already been set")
+        if method is None and force:
+            self._actual_context = None
+            return
+        self._actual_context = self.get_context(method)
+
+
+class ForkContext(BaseContext, _reference.ForkContext):
+    _name = "fork"
+    Process = ForkProcess
+
+
+class SpawnContext(BaseContext, _reference.SpawnContext):
+    _name = "spawn"
+    Process = SpawnProcess
+
+
+class ForkServerContext(BaseContext, _reference.ForkServerContext):
+    _name = "forkserver"
+    Process = ForkServerProcess
+
+
+_concrete_contexts = {"fork": ForkContext(), "spawn": SpawnContext(), "forkserver": ForkServerContext()}
+_default_context = DefaultContext(_concrete_contexts[_reference._default_context._default_context._name])

@@ -1,0 +1,31 @@
+//! `polyproc._core`: the Rust objects as Python types. Translation only; what is Python's own (contexts, managers, names of the reference) is in `python/polyproc`.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `fabric` | the family's fabric, named fabrics, and how a handle travels |
+//! | `error` | an error of the library as the exception that Python has for it |
+//! | `wait` | waits without the interpreter's lock, that signals end |
+//! | `value` | Python values as messages and back |
+//! | one for each object | its methods |
+
+mod error;
+mod fabric;
+mod lock;
+mod queue;
+mod value;
+mod wait;
+
+use pyo3::prelude::*;
+
+/// The objects of polyproc. The package `polyproc` is for use; this module is its inside.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::fabric::{Fabric, attach, family};
+    #[pymodule_export]
+    use crate::lock::Lock;
+    #[pymodule_export]
+    use crate::queue::{JoinableQueue, Queue, SimpleQueue};
+    #[pymodule_export]
+    use crate::value::{decode_value, encode_value};
+}
