@@ -11,6 +11,9 @@
 mod error;
 mod fabric;
 mod lock;
+mod pool;
+mod pool_call;
+mod pool_worker;
 mod queue;
 mod value;
 mod wait;
@@ -24,6 +27,12 @@ mod _core {
     use crate::fabric::{Fabric, attach, family};
     #[pymodule_export]
     use crate::lock::Lock;
+    #[pymodule_export]
+    use crate::pool::{Options, Pool, after_fork, before_fork};
+    #[pymodule_export]
+    use crate::pool_call::{Call, Completions, MapCall};
+    #[pymodule_export]
+    use crate::pool_worker::{cancelled, offer, serve, worker_number};
     #[pymodule_export]
     use crate::queue::{JoinableQueue, Queue, SimpleQueue};
     #[pymodule_export]
