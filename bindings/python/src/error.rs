@@ -11,7 +11,8 @@ static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
 /// The exception for an error of number `number`.
 pub(crate) fn raise(py: Python<'_>, number: i32, sentence: String) -> PyErr {
-    let classes = CLASSES.get_or_try_init(py, || -> PyResult<Py<PyDict>> { Ok(py.import("polyproc._errors")?.getattr("BY_NUMBER")?.extract()?) });
+    let classes =
+        CLASSES.get_or_try_init(py, || -> PyResult<Py<PyDict>> { Ok(py.import("polyproc._errors")?.getattr("BY_NUMBER")?.cast_into::<PyDict>()?.unbind()) });
     let class = match classes.and_then(|classes| classes.bind(py).as_any().get_item(number)) {
         Ok(class) => class,
         Err(error) => return error,

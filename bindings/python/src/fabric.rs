@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use polyproc::ipc;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 use crate::error::OrRaise;
 
@@ -135,6 +135,24 @@ static REDUCE_FABRIC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 pub(crate) fn reduce(handle: &Bound<'_, PyAny>, ticket: ipc::Ticket, fabric: &ipc::Fabric) -> PyResult<Py<PyAny>> {
     let py = handle.py();
     helper(py, "reduce", &REDUCE)?.call1(py, (handle, PyBytes::new(py, &ticket.to_bytes()), Fabric(fabric.clone())))
+}
+
+/// As [`reduce`], of a handle that is made again with more arguments.
+pub(crate) fn reduce_with(handle: &Bound<'_, PyAny>, ticket: ipc::Ticket, fabric: &ipc::Fabric, arguments: Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+    let py = handle.py();
+    helper(py, "reduce", &REDUCE)?.call1(py, (handle, PyBytes::new(py, &ticket.to_bytes()), Fabric(fabric.clone()), arguments))
+}
+
+/// The pid of a member.
+pub(crate) fn pid(fabric: &ipc::Fabric, owner: Option<ipc::Owner>) -> Option<u32> {
+    let owner = owner?;
+    fabric.members().into_iter().find(|member| member.owner == owner).map(|member| member.pid)
+}
+
+/// Before a fork: what this process made belongs to its fabrics from now on, since the child has it too.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) -> PyResult<()> {
+    ipc::Fabric::keep_all().or_raise(py)
 }
 
 fn helper<'a>(py: Python<'_>, name: &str, cell: &'a PyOnceLock<Py<PyAny>>) -> PyResult<&'a Py<PyAny>> {

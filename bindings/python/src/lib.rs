@@ -8,13 +8,20 @@
 //! | `value` | Python values as messages and back |
 //! | one for each object | its methods |
 
+mod barrier;
+mod cells;
+mod condition;
 mod error;
+mod event;
 mod fabric;
 mod lock;
+mod memory;
 mod pool;
 mod pool_call;
 mod pool_worker;
 mod queue;
+mod rlock;
+mod semaphore;
 mod value;
 mod wait;
 
@@ -24,7 +31,15 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use crate::fabric::{Fabric, attach, family};
+    use crate::barrier::Barrier;
+    #[pymodule_export]
+    use crate::cells::{Cells, Synchronized, SynchronizedArray};
+    #[pymodule_export]
+    use crate::condition::Condition;
+    #[pymodule_export]
+    use crate::event::Event;
+    #[pymodule_export]
+    use crate::fabric::{Fabric, attach, before_fork, family};
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
@@ -35,6 +50,10 @@ mod _core {
     use crate::pool_worker::{cancelled, offer, serve, worker_number};
     #[pymodule_export]
     use crate::queue::{JoinableQueue, Queue, SimpleQueue};
+    #[pymodule_export]
+    use crate::rlock::RLock;
+    #[pymodule_export]
+    use crate::semaphore::{BoundedSemaphore, Semaphore};
     #[pymodule_export]
     use crate::value::{decode_value, encode_value};
 }

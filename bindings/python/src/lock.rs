@@ -22,10 +22,10 @@ pub(crate) struct Lock {
 #[pymethods]
 impl Lock {
     #[new]
-    #[pyo3(signature = (*, ctx = None, fabric = None, name = None, _ticket = None))]
-    fn new(py: Python<'_>, ctx: Option<Bound<'_, PyAny>>, fabric: Option<Bound<'_, Fabric>>, name: Option<&str>, _ticket: Option<&[u8]>) -> PyResult<Lock> {
+    #[pyo3(signature = (*, ctx = None, fabric = None, name = None, ticket = None))]
+    fn new(py: Python<'_>, ctx: Option<Bound<'_, PyAny>>, fabric: Option<Bound<'_, Fabric>>, name: Option<&str>, ticket: Option<&[u8]>) -> PyResult<Lock> {
         drop(ctx);
-        let lock = match (_ticket, name) {
+        let lock = match (ticket, name) {
             (Some(bytes), _) => ipc::Lock::from_ticket(&fabric::ticket(py, bytes)?),
             (None, None) => ipc::Lock::new(&fabric::place(py, fabric.as_ref())?),
             (None, Some(name)) => ipc::Lock::open_or_create(&fabric::place(py, fabric.as_ref())?, name),
@@ -36,23 +36,22 @@ impl Lock {
     /// Acquires the lock; False if it was not free (in time).
     #[pyo3(signature = (block = true, timeout = None))]
     fn acquire(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<bool> {
-        match self.lock.acquire(Some(Duration::ZERO)) {
-            Ok(Acquired::Clean) => {
-                self.recovered.store(false, Ordering::Relaxed);
-                Ok(true)
-            }
-            other => self.acquire_slowly(py, other, limit(block, timeout)),
-        }
+        self.take(py, limit(block, timeout))
     }
 
     /// Releases the lock, whoever holds it. ValueError if nobody does.
-    fn release(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
         self.lock.release().map_err(|error| not_held(py, &error))
     }
 
     /// Whether somebody holds it.
     fn locked(&self) -> bool {
         self.lock.locked()
+    }
+
+    /// The pid of the process that holds it; None: nobody does.
+    fn owner(&self) -> Option<u32> {
+        fabric::pid(self.lock.fabric(), self.lock.owner())
     }
 
     /// Whether the last acquire by this handle took it from a process that died holding it.
@@ -62,13 +61,7 @@ impl Lock {
     }
 
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        match self.lock.acquire(Some(Duration::ZERO)) {
-            Ok(Acquired::Clean) => {
-                self.recovered.store(false, Ordering::Relaxed);
-                Ok(true)
-            }
-            other => self.acquire_slowly(py, other, None),
-        }
+        self.take(py, None)
     }
 
     #[pyo3(signature = (*_error))]
@@ -83,6 +76,17 @@ impl Lock {
 }
 
 impl Lock {
+    #[inline]
+    pub(crate) fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool> {
+        match self.lock.acquire(Some(Duration::ZERO)) {
+            Ok(Acquired::Clean) => {
+                self.recovered.store(false, Ordering::Relaxed);
+                Ok(true)
+            }
+            other => self.acquire_slowly(py, other, time),
+        }
+    }
+
     #[cold]
     fn acquire_slowly(&self, py: Python<'_>, first: ipc::Result<Acquired>, time: Option<Duration>) -> PyResult<bool> {
         let result = match first {

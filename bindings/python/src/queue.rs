@@ -54,17 +54,17 @@ fn make(py: Python<'_>, maxsize: i64, joinable: bool, fabric: Option<&Bound<'_, 
 #[pymethods]
 impl Queue {
     #[new]
-    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, _ticket = None))]
+    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, ticket = None))]
     fn new(
         py: Python<'_>,
         maxsize: i64,
         ctx: Option<Bound<'_, PyAny>>,
         fabric: Option<Bound<'_, Fabric>>,
         name: Option<&str>,
-        _ticket: Option<&[u8]>,
+        ticket: Option<&[u8]>,
     ) -> PyResult<Queue> {
         drop(ctx);
-        Ok(Queue::of(make(py, maxsize, false, fabric.as_ref(), name, _ticket)?))
+        Ok(Queue::of(make(py, maxsize, false, fabric.as_ref(), name, ticket)?))
     }
 
     /// Puts a value; waits while the queue is full. `queue.Full` if it is full (and stays so).
@@ -186,17 +186,17 @@ impl Queue {
 #[pymethods]
 impl JoinableQueue {
     #[new]
-    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, _ticket = None))]
+    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, ticket = None))]
     fn new(
         py: Python<'_>,
         maxsize: i64,
         ctx: Option<Bound<'_, PyAny>>,
         fabric: Option<Bound<'_, Fabric>>,
         name: Option<&str>,
-        _ticket: Option<&[u8]>,
+        ticket: Option<&[u8]>,
     ) -> PyResult<(JoinableQueue, Queue)> {
         drop(ctx);
-        Ok((JoinableQueue, Queue::of(make(py, maxsize, true, fabric.as_ref(), name, _ticket)?)))
+        Ok((JoinableQueue, Queue::of(make(py, maxsize, true, fabric.as_ref(), name, ticket)?)))
     }
 
     /// One value that was got is done with.
@@ -223,16 +223,16 @@ impl JoinableQueue {
 #[pymethods]
 impl SimpleQueue {
     #[new]
-    #[pyo3(signature = (*, ctx = None, fabric = None, name = None, _ticket = None))]
+    #[pyo3(signature = (*, ctx = None, fabric = None, name = None, ticket = None))]
     fn new(
         py: Python<'_>,
         ctx: Option<Bound<'_, PyAny>>,
         fabric: Option<Bound<'_, Fabric>>,
         name: Option<&str>,
-        _ticket: Option<&[u8]>,
+        ticket: Option<&[u8]>,
     ) -> PyResult<SimpleQueue> {
         drop(ctx);
-        Ok(SimpleQueue { queue: make(py, 0, false, fabric.as_ref(), name, _ticket)?, closed: AtomicBool::new(false) })
+        Ok(SimpleQueue { queue: make(py, 0, false, fabric.as_ref(), name, ticket)?, closed: AtomicBool::new(false) })
     }
 
     /// Puts a value.

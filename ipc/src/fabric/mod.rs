@@ -263,6 +263,21 @@ impl Fabric {
         }
     }
 
+    /// Before a fork: whatever object this process made belongs to its fabric from now on, and does not go with this process; the child has it too.
+    pub fn keep_all() -> Result<()> {
+        let fabrics: Vec<Fabric> = lock(&ATTACHED).iter().filter_map(|(_, fabric)| fabric.upgrade()).map(Fabric).collect();
+        for fabric in fabrics {
+            // Who has not used it has made nothing in it.
+            let Some(me) = fabric.shm().me_if_joined() else { continue };
+            let list = fabric.directory()?;
+            for object in list.all() {
+                // One store each: killed in between, some are the fabric's and some go with us.
+                let _ = object?.owner().compare_exchange(me.to_bits(), 0, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
     /// Clears the files of named fabrics that have no living member; their names.
     pub fn collect_names() -> Result<Vec<String>> {
         NameDir::open()?.gc()

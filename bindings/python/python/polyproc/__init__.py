@@ -3,8 +3,10 @@
 ``import polyproc as multiprocessing`` in the place of ``import multiprocessing`` is meant to be all that a program needs.
 """
 
+import os
+
 from . import _stdlib  # first: it keeps the originals
-from . import context
+from . import _core, context
 from ._core import Fabric
 from ._errors import OwnerDiedWarning
 from ._stdlib import reduction as reducer  # noqa: F401
@@ -12,6 +14,8 @@ from .context import *  # noqa: F401,F403
 
 _names = [name for name in dir(context._default_context) if not name.startswith("_") and name != "reducer"]
 globals().update((name, getattr(context._default_context, name)) for name in _names)
+
+os.register_at_fork(before=_core.before_fork)
 
 #: As in the reference: the numbers of two more levels of the logger.
 SUBDEBUG = 5

@@ -40,15 +40,15 @@ def arrive(ident, family, duplicate):
     return ident
 
 
-def reduce(handle, ticket, fabric):
+def reduce(handle, ticket, fabric, arguments=()):
     """What a handle's ``__reduce__`` answers."""
     state = getattr(handle, "__dict__", None) or None
-    return rebuild, (type(handle), ticket, descriptor(fabric)), state
+    return rebuild, (type(handle), ticket, descriptor(fabric), *arguments), state
 
 
-def rebuild(cls, ticket, _fabric):
+def rebuild(cls, ticket, _fabric, *arguments):
     """The handle, in the process that it came to."""
-    return cls.__new__(cls, _ticket=ticket)
+    return cls.__new__(cls, *arguments, ticket=ticket)
 
 
 def reduce_fabric(fabric, ident):

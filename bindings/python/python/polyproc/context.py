@@ -78,6 +78,56 @@ class BaseContext(_reference.BaseContext):
         from .synchronize import Lock
         return Lock(ctx=self.get_context())
 
+    def RLock(self):
+        """A lock that its holder may acquire again."""
+        from .synchronize import RLock
+        return RLock(ctx=self.get_context())
+
+    def Condition(self, lock=None):
+        """Waiting until another process says so."""
+        from .synchronize import Condition
+        return Condition(lock, ctx=self.get_context())
+
+    def Semaphore(self, value=1):
+        """A count that never goes below zero."""
+        from .synchronize import Semaphore
+        return Semaphore(value, ctx=self.get_context())
+
+    def BoundedSemaphore(self, value=1):
+        """A semaphore that is never released above its first value."""
+        from .synchronize import BoundedSemaphore
+        return BoundedSemaphore(value, ctx=self.get_context())
+
+    def Event(self):
+        """A flag that processes wait for."""
+        from .synchronize import Event
+        return Event(ctx=self.get_context())
+
+    def Barrier(self, parties, action=None, timeout=None):
+        """Waiting until all parties have come."""
+        from .synchronize import Barrier
+        return Barrier(parties, action, timeout, ctx=self.get_context())
+
+    def Value(self, typecode_or_type, *args, lock=True):
+        """A value in shared memory, with a lock."""
+        from .sharedctypes import Value
+        return Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+
+    def Array(self, typecode_or_type, size_or_initializer, *, lock=True):
+        """An array in shared memory, with a lock."""
+        from .sharedctypes import Array
+        return Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
+
+    def RawValue(self, typecode_or_type, *args):
+        """A value in shared memory, without a lock."""
+        from .sharedctypes import RawValue
+        return RawValue(typecode_or_type, *args)
+
+    def RawArray(self, typecode_or_type, size_or_initializer):
+        """An array in shared memory, without a lock."""
+        from .sharedctypes import RawArray
+        return RawArray(typecode_or_type, size_or_initializer)
+
     def Queue(self, maxsize=0):
         """A queue of at most `maxsize` values; 0: no limit."""
         from .queues import Queue
