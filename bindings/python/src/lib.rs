@@ -14,6 +14,7 @@ mod condition;
 mod error;
 mod event;
 mod fabric;
+mod fork;
 mod lock;
 mod memory;
 mod pool;
@@ -39,11 +40,13 @@ mod _core {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::fabric::{Fabric, attach, before_fork, family};
+    use crate::fabric::{Fabric, attach, family};
+    #[pymodule_export]
+    use crate::fork::{after_fork, before_fork};
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
-    use crate::pool::{Options, Pool, after_fork, before_fork};
+    use crate::pool::{Options, Pool};
     #[pymodule_export]
     use crate::pool_call::{Call, Completions, MapCall};
     #[pymodule_export]

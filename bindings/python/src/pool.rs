@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use polyproc::ipc::interruptible;
-use polyproc::{Collected, Encoded, MemoryLimit, Priority, Retry, StartedWorker, Starter, StillForFork, WorkerOrder};
+use polyproc::{Collected, Encoded, MemoryLimit, Priority, Retry, StartedWorker, Starter, WorkerOrder};
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -365,22 +365,4 @@ impl Pool {
     fn trace(&self, py: Python<'_>, path: std::path::PathBuf) -> PyResult<()> {
         py.detach(|| self.inner().trace(path)).map_err(|error| raise(py, &error))
     }
-}
-
-thread_local! {
-    static STILL: RefCell<Vec<StillForFork>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Before a fork: no other thread has a lock of the library.
-#[pyfunction]
-pub(crate) fn before_fork(py: Python<'_>) {
-    // Whoever has one may wait for the interpreter.
-    let _ = py;
-    STILL.with_borrow_mut(|still| still.push(StillForFork::hold()));
-}
-
-/// Behind it, in both processes.
-#[pyfunction]
-pub(crate) fn after_fork() {
-    drop(STILL.with_borrow_mut(Vec::pop));
 }

@@ -47,9 +47,6 @@ TERMINATE = "TERMINATE"
 cancelled = _core.cancelled
 worker_number = _core.worker_number
 
-# A copy of this process finds no lock of the library in the hands of a thread that it does not have.
-os.register_at_fork(before=_core.before_fork, after_in_parent=_core.after_fork, after_in_child=_core.after_fork)
-
 
 # What workers do.
 
