@@ -15,10 +15,14 @@ mod dict;
 mod error;
 mod event;
 mod fabric;
+mod fork;
 mod list;
 mod lock;
 mod memory;
 mod named;
+mod pool;
+mod pool_call;
+mod pool_worker;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -41,13 +45,21 @@ mod _core {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::fabric::{Fabric, attach, before_fork, family};
+    use crate::fabric::{Fabric, attach, family};
+    #[pymodule_export]
+    use crate::fork::{after_fork, before_fork};
     #[pymodule_export]
     use crate::list::List;
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
     use crate::named::{Block, CellList};
+    #[pymodule_export]
+    use crate::pool::{Options, Pool};
+    #[pymodule_export]
+    use crate::pool_call::{Call, Completions, MapCall};
+    #[pymodule_export]
+    use crate::pool_worker::{cancelled, offer, serve, worker_number};
     #[pymodule_export]
     use crate::queue::{JoinableQueue, Queue, SimpleQueue};
     #[pymodule_export]
