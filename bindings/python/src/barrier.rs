@@ -11,6 +11,7 @@ use crate::fabric::{self, Fabric};
 use crate::wait::within;
 
 /// Waiting until all parties have come. A party that is killed breaks it.
+#[allow(clippy::struct_field_names)]
 #[pyclass(frozen, subclass, module = "polyproc._core")]
 pub(crate) struct Barrier {
     barrier: ipc::Barrier,

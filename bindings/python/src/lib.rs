@@ -11,12 +11,15 @@
 mod barrier;
 mod cells;
 mod condition;
+mod dict;
 mod error;
 mod event;
 mod fabric;
 mod fork;
+mod list;
 mod lock;
 mod memory;
+mod named;
 mod pool;
 mod pool_call;
 mod pool_worker;
@@ -38,13 +41,19 @@ mod _core {
     #[pymodule_export]
     use crate::condition::Condition;
     #[pymodule_export]
+    use crate::dict::{Dict, Namespace, Set};
+    #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
     use crate::fabric::{Fabric, attach, family};
     #[pymodule_export]
     use crate::fork::{after_fork, before_fork};
     #[pymodule_export]
+    use crate::list::List;
+    #[pymodule_export]
     use crate::lock::Lock;
+    #[pymodule_export]
+    use crate::named::{Block, CellList};
     #[pymodule_export]
     use crate::pool::{Options, Pool};
     #[pymodule_export]

@@ -3,6 +3,8 @@
 
 use std::any::Any;
 use std::ffi::{c_int, c_uint, c_void};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
@@ -13,6 +15,7 @@ use crate::value::RawBuffer;
 
 /// Slot numbers of `bf_getbuffer` and `bf_releasebuffer`, which 3.9 knows already.
 const GET_BUFFER: c_int = 1;
+const RELEASE_BUFFER: c_int = 2;
 
 unsafe extern "C" {
     fn PyBuffer_FillInfo(view: *mut RawBuffer, owner: *mut ffi::PyObject, start: *mut c_void, len: ffi::Py_ssize_t, readonly: c_int, flags: c_int) -> c_int;
@@ -21,14 +24,17 @@ unsafe extern "C" {
 /// What keeps the memory.
 type Keeper = Box<dyn Any + Send + Sync>;
 
+/// How many buffers of a memory are in use.
+pub(crate) type Exports = Arc<AtomicUsize>;
+
 #[repr(C)]
 struct Object {
     base: ffi::PyObject,
     start: *mut u8,
     len: usize,
     readonly: c_int,
-    /// A boxed [`Keeper`], owned; null before it is set.
-    keeper: *mut Keeper,
+    /// A boxed [`Keeper`] with the count of exports, owned; null before it is set.
+    keeper: *mut (Keeper, Exports),
 }
 
 static TYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -38,6 +44,22 @@ static TYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// # Safety
 /// The bytes stay mapped, and may be read (and written, unless `readonly`) by anybody, while `keeper` lives.
 pub(crate) unsafe fn export(py: Python<'_>, start: *mut u8, len: usize, readonly: bool, keeper: Keeper) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: as the caller says.
+    unsafe { export_counted(py, start, len, readonly, keeper, Exports::default()) }
+}
+
+/// As [`export`], with a count of the buffers in use.
+///
+/// # Safety
+/// As of [`export`].
+pub(crate) unsafe fn export_counted(
+    py: Python<'_>,
+    start: *mut u8,
+    len: usize,
+    readonly: bool,
+    keeper: Keeper,
+    exports: Exports,
+) -> PyResult<Bound<'_, PyAny>> {
     let class = TYPE.get_or_try_init(py, || make(py))?;
     let class = class.as_ptr().cast::<ffi::PyTypeObject>();
     // SAFETY: the type is the one below, whose instances are `Object`s; a fresh one is all zeros behind its head.
@@ -50,7 +72,7 @@ pub(crate) unsafe fn export(py: Python<'_>, start: *mut u8, len: usize, readonly
         (*fields).start = start;
         (*fields).len = len;
         (*fields).readonly = c_int::from(readonly);
-        (*fields).keeper = Box::into_raw(Box::new(keeper));
+        (*fields).keeper = Box::into_raw(Box::new((keeper, exports)));
         Ok(Bound::from_owned_ptr(py, object))
     }
 }
@@ -61,6 +83,7 @@ fn make(py: Python<'_>) -> PyResult<Py<PyAny>> {
         slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
         slot(ffi::Py_tp_new, new as *mut c_void),
         slot(GET_BUFFER, get_buffer as *mut c_void),
+        slot(RELEASE_BUFFER, release_buffer as *mut c_void),
         slot(ffi::Py_tp_doc, c"Memory of a fabric, or mapped from one, as a buffer.".as_ptr().cast_mut().cast()),
         slot(0, std::ptr::null_mut()),
     ];
@@ -100,6 +123,20 @@ unsafe extern "C" fn get_buffer(object: *mut ffi::PyObject, view: *mut RawBuffer
     // SAFETY: called by the interpreter for an object of the type above, with a view to be filled.
     unsafe {
         let fields = &*object.cast::<Object>();
-        PyBuffer_FillInfo(view, object, fields.start.cast(), fields.len as ffi::Py_ssize_t, fields.readonly, flags)
+        let filled = PyBuffer_FillInfo(view, object, fields.start.cast(), fields.len as ffi::Py_ssize_t, fields.readonly, flags);
+        if filled == 0 && !fields.keeper.is_null() {
+            (*fields.keeper).1.fetch_add(1, Ordering::Relaxed);
+        }
+        filled
+    }
+}
+
+unsafe extern "C" fn release_buffer(object: *mut ffi::PyObject, _view: *mut RawBuffer) {
+    // SAFETY: called by the interpreter for an object of the type above, once for each buffer.
+    unsafe {
+        let keeper = (*object.cast::<Object>()).keeper;
+        if !keeper.is_null() {
+            (*keeper).1.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

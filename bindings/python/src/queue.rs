@@ -19,6 +19,7 @@ const BATCH: usize = 64;
 const LONG_COPY: usize = 1 << 16;
 
 /// A first-in first-out queue between processes. `put` returns when the message is in shared memory; nothing is lost when a process is killed.
+#[allow(clippy::struct_field_names)]
 #[pyclass(frozen, subclass, module = "polyproc._core")]
 pub(crate) struct Queue {
     pub(crate) queue: BytesQueue,

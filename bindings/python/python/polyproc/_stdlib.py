@@ -30,3 +30,10 @@ def _originals():
 _found = _originals()
 multiprocessing = _found.pop("")
 globals().update(_found)
+
+
+def complete(names, reference):
+    """Takes over every public name of a module of the reference that the one with `names` does not have."""
+    for name, value in vars(reference).items():
+        if not name.startswith("_"):
+            names.setdefault(name, value)

@@ -6,6 +6,7 @@ A child knows the family's fabric: a forked one inherits it, a spawned or fork-s
 import copyreg
 
 from . import _core, _handles
+from ._stdlib import complete
 from ._stdlib import context as _reference
 from ._stdlib import process as _process
 
@@ -128,6 +129,18 @@ class BaseContext(_reference.BaseContext):
         from .sharedctypes import RawArray
         return RawArray(typecode_or_type, size_or_initializer)
 
+    def Manager(self):
+        """A manager of objects that all processes share; it has begun."""
+        from .managers import SyncManager
+        made = SyncManager(ctx=self.get_context())
+        made.start()
+        return made
+
+    def Pool(self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, **options):
+        """A pool of worker processes."""
+        from .pool import Pool
+        return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context(), **options)
+
     def Queue(self, maxsize=0):
         """A queue of at most `maxsize` values; 0: no limit."""
         from .queues import Queue
@@ -165,6 +178,19 @@ class DefaultContext(BaseContext, _reference.DefaultContext):
 
     Process = Process
 
+    @property
+    def _actual_context(self):
+        """The start method is one thing with the standard library: whoever sets it sets it for both."""
+        theirs = _reference._default_context._actual_context
+        return None if theirs is None else _concrete_contexts[theirs._name]
+
+    @_actual_context.setter
+    def _actual_context(self, ours):
+        _reference._default_context._actual_context = None if ours is None else _reference._concrete_contexts[ours._name]
+
+    def __init__(self, context):
+        self._default_context = context
+
     def get_context(self, method=None):
         """The context of a start method; None: of the one that was set, which is fixed by this."""
         if method is None:
@@ -200,3 +226,7 @@ class ForkServerContext(BaseContext, _reference.ForkServerContext):
 
 _concrete_contexts = {"fork": ForkContext(), "spawn": SpawnContext(), "forkserver": ForkServerContext()}
 _default_context = DefaultContext(_concrete_contexts[_reference._default_context._default_context._name])
+
+_force_start_method = _reference._force_start_method
+
+complete(globals(), _reference)

@@ -3,6 +3,7 @@
 from queue import Empty, Full
 
 from . import _core
+from ._stdlib import complete
 from ._stdlib import queues as _reference
 
 __all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
@@ -21,3 +22,5 @@ class JoinableQueue(_core.JoinableQueue):
 
 class SimpleQueue(_core.SimpleQueue):
     __doc__ = _core.SimpleQueue.__doc__
+
+complete(globals(), _reference)

@@ -5,6 +5,7 @@ import weakref
 
 from . import _core
 from ._stdlib import reduction
+from ._stdlib import complete
 from ._stdlib import sharedctypes as _reference
 
 __all__ = ["RawValue", "RawArray", "Value", "Array", "copy", "synchronized"]
@@ -198,3 +199,5 @@ class SynchronizedString(SynchronizedArray):
 
     value = make_property("value")
     raw = make_property("raw")
+
+complete(globals(), _reference)

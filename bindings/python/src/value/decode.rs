@@ -48,9 +48,12 @@ fn with_blocks<'py>(py: Python<'py>, bytes: &[u8], codec: u8) -> PyResult<Bound<
     }
 }
 
+/// Where a block begins and ends.
+type Place = (usize, usize);
+
 /// The body and the places of the blocks, all inside.
-fn apart(bytes: &[u8]) -> Option<(&[u8], Vec<(usize, usize)>)> {
-    let word = |at: usize| Some(usize::try_from(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?)).ok()?);
+fn apart(bytes: &[u8]) -> Option<(&[u8], Vec<Place>)> {
+    let word = |at: usize| usize::try_from(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?)).ok();
     let trailer = bytes.len().checked_sub(16)?;
     let (from, count) = (word(trailer)?, word(trailer + 8)?);
     let table = trailer.checked_sub(count.checked_mul(16)?)?;
@@ -63,7 +66,7 @@ fn apart(bytes: &[u8]) -> Option<(&[u8], Vec<(usize, usize)>)> {
     Some((bytes.get(from..table)?, blocks))
 }
 
-fn plain<'py>(py: Python<'py>, body: &[u8], whole: &[u8], blocks: &[(usize, usize)]) -> PyResult<Bound<'py, PyAny>> {
+fn plain<'py>(py: Python<'py>, body: &[u8], whole: &[u8], blocks: &[Place]) -> PyResult<Bound<'py, PyAny>> {
     let mut reader = Reader { py, bytes: body, at: 0, whole, blocks };
     let value = reader.value(0)?;
     if reader.at == body.len() { Ok(value) } else { Err(reader.fault("bytes are left over")) }
@@ -79,7 +82,7 @@ struct Reader<'a, 'py> {
     bytes: &'a [u8],
     at: usize,
     whole: &'a [u8],
-    blocks: &'a [(usize, usize)],
+    blocks: &'a [Place],
 }
 
 impl<'a, 'py> Reader<'a, 'py> {

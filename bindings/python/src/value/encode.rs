@@ -116,7 +116,7 @@ impl Writer {
         } else if kind == PyTuple::type_object_raw(py) {
             // SAFETY: exactly a tuple, as its type says.
             let tuple = unsafe { value.cast_unchecked::<PyTuple>() };
-            self.shape(TUPLE, tuple.len(), tuple.iter_borrowed().map(|item| item.to_owned()), depth)
+            self.shape(TUPLE, tuple.len(), tuple.iter_borrowed().map(pyo3::Borrowed::to_owned), depth)
         } else if kind == PySet::type_object_raw(py) {
             self.once(value)?;
             // SAFETY: exactly a set, as its type says.
@@ -283,9 +283,9 @@ impl Writer {
             _ => 0,
         };
         if fixed == 0 {
-            self.head(len, 0, 0, [0xC7, 0xC8, 0xC9])?
+            self.head(len, 0, 0, [0xC7, 0xC8, 0xC9])?;
         } else {
-            self.body.push(fixed)
+            self.body.push(fixed);
         }
         self.body.push(kind as u8);
         Ok(())

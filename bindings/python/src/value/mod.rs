@@ -15,7 +15,7 @@ mod pickled;
 
 pub(crate) use decode::{from_bytes, from_message};
 pub(crate) use message::{Outgoing, encode as outgoing};
-pub(crate) use pickled::{RawBuffer, View};
+pub(crate) use pickled::RawBuffer;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

@@ -76,15 +76,6 @@ impl View {
         }
     }
 
-    /// Copies bytes of the buffer's length into it.
-    pub(crate) fn copy_from(&self, bytes: &[u8]) {
-        assert!(bytes.len() <= self.len() && self.0.readonly == 0, "a buffer to be written to, with room");
-        if !bytes.is_empty() {
-            // SAFETY: `len` writable bytes from `buf` on are exported; Python's other users of them are the program's own affair, as with any buffer.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.buf.cast::<u8>(), bytes.len()) }
-        }
-    }
-
     /// Calls `act` with the bytes, which only this thread's caller may change meanwhile.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&[u8]) -> R) -> R {
         if self.len() == 0 {
