@@ -215,7 +215,8 @@ impl Fabric {
             if shm.alive(owner) || !shm.list_members().iter().any(|member| member.owner == owner) {
                 continue;
             }
-            let mut directory = self.directory()?;
+            // Not `self.directory()`, which may sweep.
+            let mut directory = Directory::lock(shm, quiesce)?;
             directory.remove_all_of(owner)?;
             let objects = directory.to_outlive()?;
             drop(directory); // a header stays one of its kind, whatever happens to its object

@@ -2,12 +2,13 @@
 //! (a stopped process is not a dead one), and all use the queue from several threads.
 
 use std::thread;
+use std::time::Duration;
 
 use polyproc_ipc::{BytesQueue, ErrorKind, Fabric};
 use polyproc_testkit::peer::{self, Peer};
 use polyproc_testkit::watchdog::watchdog;
 
-use crate::common::{Dice, LONG, capped, inherited, peer_in, whole};
+use crate::common::{Dice, LONG, capped, inherited, peer_in, small, whole};
 
 const MESSAGES: u64 = 20_000;
 const PUTTERS: u64 = 4;
@@ -172,4 +173,39 @@ fn get_all(queue: &BytesQueue, way: u64) -> Ledger {
             Err(other) => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn who_joins_where_the_table_is_nearly_full_may_begin_with_a_sweep() {
+    let fabric = small();
+    let mut last = peer_in(&fabric, "crowd::last_slots").start();
+    last.expect("all but the last slots were used", LONG);
+    let mut dead = peer_in(&fabric, "crowd::last_slots").arg("STAY", "1").start();
+    dead.expect("here", LONG);
+    dead.kill();
+    last.send("sweep");
+    // A lock that its own holder waits for is taken for damaged after 8 seconds.
+    last.expect("swept 1", Duration::from_secs(7));
+    drop(last);
+    whole(&fabric);
+}
+
+#[test]
+#[ignore = "a role"]
+fn last_slots() {
+    if !peer::is("crowd::last_slots") {
+        return;
+    }
+    if std::env::var("STAY").is_ok() {
+        let _here = inherited();
+        peer::say("here");
+        peer::hear();
+        return;
+    }
+    // The table has 1024 slots, the last 64 of which are a reason to sweep.
+    while inherited().members().last().unwrap().owner.slot() < 970 {}
+    peer::say("all but the last slots were used");
+    peer::hear();
+    let fabric = inherited();
+    peer::say(&format!("swept {}", fabric.sweep().unwrap()));
 }
