@@ -28,6 +28,13 @@ class message : public handle<pp_message_t, pp_message_free> {
     bool is_shared() const noexcept { return pp_message_is_shared(native()); }
     // Why it is a dead letter, as polyproc.h has it; 0: it is none.
     int32_t dead_letter() const noexcept { return pp_message_dead_letter(native(), nullptr); }
+    // How often it had been delivered when it became one.
+    uint32_t deliveries() const noexcept
+    {
+        uint32_t times = 0;
+        pp_message_dead_letter(native(), &times);
+        return times;
+    }
     // The item. wrong_type: it is of another type; the message stays.
     template <class T>
     T as(failing how = {}) const;
