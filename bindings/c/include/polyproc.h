@@ -831,6 +831,12 @@ typedef struct pp_semaphore_t pp_semaphore_t;
 typedef struct pp_set_t pp_set_t;
 
 /**
+ * A list of a fixed number of cells in a named block of shared memory, as Python's ShareableList has it: nil, bools, integers, floats, texts and byte strings, each to be replaced by whatever fits its cell. It needs
+ * no fabric, and lives until somebody unlinks it. Two that change the same cell at the same time need a lock.
+ */
+typedef struct pp_shareable_t pp_shareable_t;
+
+/**
  * A block of shared memory with a name, as Python's SharedMemory; other programs have it by the same name. It lives until somebody unlinks it.
  */
 typedef struct pp_shm_t pp_shm_t;
@@ -1483,6 +1489,24 @@ typedef struct {
      */
     size_t len;
 } pp_item_t;
+
+/**
+ * Elements for an operator: some data, or those of a set. Made by pp_elements or pp_elements_of; it is read during the call only.
+ */
+typedef struct {
+    /**
+     * The elements; NULL if there are none, or a set is given.
+     */
+    const pp_datum_t *items;
+    /**
+     * How many.
+     */
+    size_t count;
+    /**
+     * Another set, whose elements they are; NULL: they are `items`.
+     */
+    const pp_set_t *set;
+} pp_elements_t;
 
 /**
  * Something to wait for: one of these is given, and the others are NULL (and `fd` is -1).
@@ -2230,6 +2254,20 @@ int32_t pp_connection_recv(const pp_connection_t *connection,
                            int64_t timeout,
                            pp_message_t **message,
                            pp_error_t **error);
+
+/**
+ * As pp_connection_recv, if the message has no more than so many bytes. A longer one is PP_TOO_LARGE, and can still be received.
+ *
+ * Parameters: connection; most: bytes of the message; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_TOO_LARGE: longer, and still to be received; else as pp_connection_recv.
+ * Threads: any.
+ * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
+ */
+int32_t pp_connection_recv_max(const pp_connection_t *connection,
+                               uint64_t most,
+                               int64_t timeout,
+                               pp_message_t **message,
+                               pp_error_t **error);
 
 /**
  * Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
@@ -3550,6 +3588,26 @@ int32_t pp_list_extend(const pp_list_t *list, const pp_datum_t *items, size_t co
  * Death: nothing is changed.
  */
 int32_t pp_list_get_slice(const pp_list_t *list, pp_slice_t slice, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * The items of a list and then these, as new messages; the list stays as it is.
+ *
+ * Parameters: list; items; count; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_GONE.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_list_plus(const pp_list_t *list, const pp_datum_t *items, size_t count, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * The items of a list so many times over, as new messages; the list stays as it is.
+ *
+ * Parameters: list; times: 0: none; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_TOO_LARGE: more than memory can hold; PP_GONE.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_list_times(const pp_list_t *list, size_t times, pp_messages_t **messages, pp_error_t **error);
 
 /**
  * Puts items in place of a slice, in one step; of a slice with a step other than 1, exactly as many.
@@ -5702,6 +5760,116 @@ int32_t pp_set_version(const pp_set_t *set, uint64_t *version, pp_error_t **erro
 int32_t pp_set_wait_change(const pp_set_t *set, uint64_t since, int64_t timeout, uint64_t *version, pp_error_t **error);
 
 /**
+ * What one side or the other has: own elements first, each side in its order. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_union(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * What both have, in the order of this set. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_intersection(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * What only this set has, in its order. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_difference(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * What only one of the two has: own elements first, each side in its order. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_symmetric_difference(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * Adds all of these elements, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Takes out what is not among these elements, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_intersection_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Takes out these elements, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_difference_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Takes out those of these elements that are there, and adds the others, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_symmetric_difference_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Whether every element of the set is among these.
+ *
+ * Parameters: set; elements; answer: gets whether it is so; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_is_subset(const pp_set_t *set, pp_elements_t elements, bool *answer, pp_error_t **error);
+
+/**
+ * Whether each of these elements is in the set.
+ *
+ * Parameters: set; elements; answer: gets whether it is so; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_is_superset(const pp_set_t *set, pp_elements_t elements, bool *answer, pp_error_t **error);
+
+/**
+ * Whether none of these elements is in the set.
+ *
+ * Parameters: set; elements; answer: gets whether it is so; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_is_disjoint(const pp_set_t *set, pp_elements_t elements, bool *answer, pp_error_t **error);
+
+/**
  * Waits until one or more of several things are ready.
  *
  * Parameters: things; count; timeout: nanoseconds, negative for ever, 0 a look; ready: gets the indices of those that are, room for `count`; ready_count: gets how many; error: may be NULL.
@@ -5715,6 +5883,124 @@ int32_t pp_wait(const pp_waitable_t *things,
                 size_t *ready,
                 size_t *ready_count,
                 pp_error_t **error);
+
+/**
+ * Makes a list.
+ *
+ * Parameters: name: NULL: a name is found; items: what the cells hold first; count: how many cells there are, for ever; least: bytes that each cell has room for at least (texts and bytes have room for what they are, and a little more); shareable: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_ALREADY_EXISTS; PP_BAD_NAME; PP_WRONG_TYPE: an item is nothing for a cell; PP_TOO_LARGE; PP_OUT_OF_MEMORY: /dev/shm is full.
+ * Threads: any.
+ * Death: killed here, it was made or not; it stays until it is unlinked.
+ */
+int32_t pp_shareable_create(const char *name,
+                            const pp_datum_t *items,
+                            size_t count,
+                            size_t least,
+                            pp_shareable_t **shareable,
+                            pp_error_t **error);
+
+/**
+ * Attaches to a list.
+ *
+ * Parameters: name; read_only; shareable: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND; PP_BAD_NAME; PP_WRONG_TYPE: the block is something else; PP_FOREIGN_VERSION.
+ * Threads: any.
+ * Death: it stays until it is unlinked.
+ */
+int32_t pp_shareable_attach(const char *name, bool read_only, pp_shareable_t **shareable, pp_error_t **error);
+
+/**
+ * Frees the handle. The list stays.
+ *
+ * Parameters: shareable: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: it stays until it is unlinked.
+ */
+void pp_shareable_free(pp_shareable_t *shareable);
+
+/**
+ * The name of a list's block.
+ *
+ * Parameters: shareable; text: gets it with a NUL; room: its bytes, 256 are enough; error: may be NULL.
+ * Returns: PP_OK; PP_TOO_LARGE: it does not fit.
+ * Threads: any.
+ * Death: it stays until it is unlinked.
+ */
+int32_t pp_shareable_name(const pp_shareable_t *shareable, char *text, size_t room, pp_error_t **error);
+
+/**
+ * How many cells there are.
+ *
+ * Parameters: shareable; len: gets it; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_len(const pp_shareable_t *shareable, size_t *len, pp_error_t **error);
+
+/**
+ * Bytes that a cell has room for.
+ *
+ * Parameters: shareable; index; bytes: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: there is no such cell.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_capacity(const pp_shareable_t *shareable, size_t index, size_t *bytes, pp_error_t **error);
+
+/**
+ * What a cell holds, whole.
+ *
+ * Parameters: shareable; index; message: gets it, a value; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: there is no such cell; PP_TIMEOUT: it changes faster than it can be read; PP_CORRUPT.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_get(const pp_shareable_t *shareable, size_t index, pp_message_t **message, pp_error_t **error);
+
+/**
+ * Replaces what a cell holds. Raw bytes are a byte string.
+ *
+ * Parameters: shareable; index; item: nil, a bool, an integer of 64 bits, a float, a text or bytes; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: there is no such cell, or it was attached read-only; PP_WRONG_TYPE: nothing for a cell; PP_TOO_LARGE: the cell has not so much room.
+ * Threads: any; two that change the same cell need a lock.
+ * Death: killed here, the cell holds what it held, or the new item.
+ */
+int32_t pp_shareable_set(const pp_shareable_t *shareable,
+                         size_t index,
+                         pp_datum_t item,
+                         pp_error_t **error);
+
+/**
+ * The first cell that holds this.
+ *
+ * Parameters: shareable; item; index: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND; PP_WRONG_TYPE: nothing for a cell.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_index_of(const pp_shareable_t *shareable, pp_datum_t item, size_t *index, pp_error_t **error);
+
+/**
+ * How many cells hold this.
+ *
+ * Parameters: shareable; item; count: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_WRONG_TYPE: nothing for a cell.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_count(const pp_shareable_t *shareable, pp_datum_t item, size_t *count, pp_error_t **error);
+
+/**
+ * Removes the name; the memory goes with the last who has it.
+ *
+ * Parameters: shareable; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: somebody was faster.
+ * Threads: any.
+ * Death: killed here, the name is there or is not.
+ */
+int32_t pp_shareable_unlink(const pp_shareable_t *shareable, pp_error_t **error);
 
 /**
  * Makes a block; its memory is reserved at once.
@@ -6409,6 +6695,24 @@ static inline pp_datum_t pp_object(const pp_ticket_t *ticket)
     pp_datum_t datum = pp_encoded(ticket, 40, PP_CODEC_VALUE);
     datum.form = PP_FORM_TICKET;
     return datum;
+}
+
+/* Elements for an operator of sets: these. */
+static inline pp_elements_t pp_elements(const pp_datum_t *items, size_t count)
+{
+    pp_elements_t elements;
+    elements.items = items;
+    elements.count = count;
+    elements.set = NULL;
+    return elements;
+}
+
+/* The elements of another set. */
+static inline pp_elements_t pp_elements_of(const pp_set_t *set)
+{
+    pp_elements_t elements = pp_elements(NULL, 0);
+    elements.set = set;
+    return elements;
 }
 
 /* pp_main_abi with the ABI of this header. */

@@ -88,6 +88,17 @@ const rows<set> SET = {
     {"len", [](set &s, step &) { return s.size(); }},
     {"clear", [](set &s, step &) { s.clear(); }},
     {"items", [](set &s, step &) { return list_of(s.snapshot()); }},
+    {"union", [](set &s, step &step) { return list_of(s.set_union(step.items(0))); }},
+    {"intersection", [](set &s, step &step) { return list_of(s.intersection(step.items(0))); }},
+    {"difference", [](set &s, step &step) { return list_of(s.difference(step.items(0))); }},
+    {"symmetric_difference", [](set &s, step &step) { return list_of(s.symmetric_difference(step.items(0))); }},
+    {"update", [](set &s, step &step) { s.update(step.items(0)); }},
+    {"intersection_update", [](set &s, step &step) { s.intersection_update(step.items(0)); }},
+    {"difference_update", [](set &s, step &step) { s.difference_update(step.items(0)); }},
+    {"symmetric_difference_update", [](set &s, step &step) { s.symmetric_difference_update(step.items(0)); }},
+    {"is_subset", [](set &s, step &step) { return s.is_subset(step.items(0)); }},
+    {"is_superset", [](set &s, step &step) { return s.is_superset(step.items(0)); }},
+    {"is_disjoint", [](set &s, step &step) { return s.is_disjoint(step.items(0)); }},
 };
 
 slice slice_of(const step &step)
@@ -120,6 +131,8 @@ const rows<list> LIST = {
     {"contains", [](list &l, step &step) { return l.contains(step.arg(0)); }},
     {"remove", [](list &l, step &step) { found(l.remove(step.arg(0))); }},
     {"reverse", [](list &l, step &) { l.reverse(); }},
+    {"plus", [](list &l, step &step) { return list_of(l.plus(step.items(0))); }},
+    {"times", [](list &l, step &step) { return list_of(l.times(step.size(0))); }},
     {"repeat", [](list &l, step &step) { l.repeat(step.size(0)); }},
     {"sort", [](list &l, step &) { l.sort(before); }},
     {"sort_reverse", [](list &l, step &) { l.sort([](const json &a, const json &b) { return before(b, a); }); }},

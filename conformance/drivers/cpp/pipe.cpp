@@ -26,6 +26,7 @@ const rows<side> SIDE = {
     {"recv", [](side &s, step &step) { return s.connection().recv<json>(step.wait); }},
     {"send_bytes", [](side &s, step &step) { s.connection().send(step.bytes(0), step.wait); }},
     {"recv_bytes", [](side &s, step &step) { return bytes_in(s.connection().recv(step.wait)); }},
+    {"recv_bytes_max", [](side &s, step &step) { return bytes_in(s.connection().recv_max(static_cast<uint64_t>(step.integer(0)), step.wait)); }},
     {"poll", [](side &s, step &step) { return s.connection().poll(step.wait); }},
     {"close", [](side &s, step &) { s.connection().close(); }},
 };
