@@ -436,6 +436,11 @@ typedef struct pp_message_t pp_message_t;
 #define PP_KIND_EVENTS 15
 
 /**
+ * The extension type of a block, in `extension` of pp_item_t.
+ */
+#define PP_EXTENSION_BLOCK 8
+
+/**
  * The lock of cells: one of their own, which the thread that holds it may take again.
  */
 #define PP_LOCKING_OWN 0
@@ -865,6 +870,66 @@ typedef struct {
  * What the last party to come does before all go on, in its own thread and with no lock held. 0: done; else the barrier is broken. It must return.
  */
 typedef int32_t (*pp_action_t)(void *context);
+
+/**
+ * One item of a value; what it points to is in the bytes that were read.
+ */
+typedef struct {
+    /**
+     * A PP_TYPE_ number.
+     */
+    int32_t kind;
+    /**
+     * The extension type, of an extension.
+     */
+    int32_t extension;
+    /**
+     * Items of a list, entries of a map.
+     */
+    uint64_t count;
+    /**
+     * An integer or bool.
+     */
+    int64_t integer;
+    /**
+     * A float.
+     */
+    double number;
+    /**
+     * A text, byte string or extension; NULL for all else.
+     */
+    const void *data;
+    /**
+     * Its bytes; of a float, how many it came in.
+     */
+    size_t len;
+} pp_item_t;
+
+/**
+ * Many plain values in one piece, where they lie.
+ */
+typedef struct {
+    /**
+     * The values; NULL: there are none. Read them as an array where `aligned` says so, else copy them out (memcpy).
+     */
+    const void *data;
+    /**
+     * How many.
+     */
+    size_t count;
+    /**
+     * Bytes of each.
+     */
+    size_t value_size;
+    /**
+     * Their type, one of Python's codes: 'c' 'b' 'B' 'h' 'H' 'i' 'I' 'f' 'l' 'L' 'q' 'Q' 'd', or 'S' for a structure.
+     */
+    int32_t code;
+    /**
+     * Whether they lie as an array of their type does.
+     */
+    bool aligned;
+} pp_block_t;
 
 /**
  * What cells are made of; PP_CELLS_OPTIONS_INIT begins one.
@@ -1457,40 +1522,6 @@ typedef struct {
 } pp_lease_info_t;
 
 /**
- * One item of a value; what it points to is in the bytes that were read.
- */
-typedef struct {
-    /**
-     * A PP_TYPE_ number.
-     */
-    int32_t kind;
-    /**
-     * The extension type, of an extension.
-     */
-    int32_t extension;
-    /**
-     * Items of a list, entries of a map.
-     */
-    uint64_t count;
-    /**
-     * An integer or bool.
-     */
-    int64_t integer;
-    /**
-     * A float.
-     */
-    double number;
-    /**
-     * A text, byte string or extension; NULL for all else.
-     */
-    const void *data;
-    /**
-     * Its bytes; of a float, how many it came in.
-     */
-    size_t len;
-} pp_item_t;
-
-/**
  * Elements for an operator: some data, or those of a set. Made by pp_elements or pp_elements_of; it is read during the call only.
  */
 typedef struct {
@@ -1718,6 +1749,44 @@ int32_t pp_barrier_n_waiting(const pp_barrier_t *barrier, size_t *waiting, pp_er
  * Death: nothing is changed.
  */
 int32_t pp_barrier_broken(const pp_barrier_t *barrier, bool *broken, pp_error_t **error);
+
+/**
+ * The block that an item of a message's value is: its values, in place.
+ *
+ * Parameters: message; item: as pp_read_next gave it, of the bytes of pp_message_value; block: gets it, lent until the message is freed; error: may be NULL.
+ * Returns: PP_OK; PP_WRONG_TYPE: the item is something else; PP_DECODE: it is damaged, or of another message.
+ * Threads: any.
+ * Death: as pp_message_data.
+ */
+int32_t pp_message_block(const pp_message_t *message,
+                         const pp_item_t *item,
+                         pp_block_t *block,
+                         pp_error_t **error);
+
+/**
+ * The block that an item of a task's arguments is: its values, in place.
+ *
+ * Parameters: call; item: as pp_read_next gave it, of the arguments; block: gets it, lent until the task returns; error: may be NULL.
+ * Returns: PP_OK; PP_WRONG_TYPE: the item is something else; PP_DECODE: it is damaged.
+ * Threads: any, until the task returns.
+ * Death: the submitter still has its own; if the worker dies, whoever is given the call again gets the block again.
+ */
+int32_t pp_call_block(const pp_call_t *call, const pp_item_t *item, pp_block_t *block, pp_error_t **error);
+
+/**
+ * Appends a block: other languages read it as a column of that type. The values are copied, and go inside of the value, wherever that goes.
+ *
+ * Parameters: writer; code: the type of the values, as in pp_block_t; value_size: bytes of each, up to 65535; 0: those of the code; data; count: how many; error: may be NULL.
+ * Returns: PP_OK; PP_ENCODE: the value is whole already; PP_INVALID_ARGUMENT: no type that a block can have, or not of that size; PP_TOO_LARGE: more than 4 GiB.
+ * Threads: one at a time.
+ * Death: nothing is shared.
+ */
+int32_t pp_writer_block(pp_writer_t *writer,
+                        int32_t code,
+                        size_t value_size,
+                        const void *data,
+                        size_t count,
+                        pp_error_t **error);
 
 /**
  * Opens or makes a value or an array.

@@ -13,6 +13,7 @@
 
 mod abi;
 mod barrier;
+mod block;
 mod boundary;
 mod cells;
 mod cells_atomic;
@@ -59,6 +60,7 @@ mod writer;
 
 pub use abi::*;
 pub use barrier::*;
+pub use block::*;
 pub use cells::*;
 pub use cells_atomic::*;
 pub use condition::*;

@@ -89,6 +89,32 @@ static void shareables()
     block.unlink();
 }
 
+struct point {
+    float x, y;
+};
+
+static void blocks(const polyproc::fabric &fabric)
+{
+    using column = polyproc::block<double>;
+    polyproc::queue<std::tuple<std::string, column>> queue(fabric);
+    std::vector<double> numbers(5000, 0.5);
+    queue.put({"prices", {numbers}});
+    CHECK(std::get<1>(queue.get(0s)).values == numbers);
+    queue.put({"none", {}});
+    CHECK(std::get<1>(queue.get(0s)).values.empty());
+    polyproc::dict<std::string, column> dict(fabric); // there it is bytes like any other
+    dict.set("a", {{1, 2}});
+    CHECK((dict.get("a") == column{{1, 2}}));
+    polyproc::dict<std::string, polyproc::block<float>> other(dict.ticket());
+    THROWS(wrong_type_error, other.get("a"));
+    polyproc::dict<std::string, polyproc::block<point>> structures(dict.ticket());
+    structures.set("a", {{{1, 2}, {3, 4}}});
+    CHECK(structures.get("a").values[1].y == 4);
+    THROWS(wrong_type_error, dict.get("a"));
+    polyproc::dict<std::string, int>(dict.ticket()).set("a", 5);
+    THROWS(wrong_type_error, dict.get("a"));
+}
+
 static void cells(const polyproc::fabric &fabric)
 {
     polyproc::array<int64_t> array(fabric, 5);
@@ -114,6 +140,7 @@ int main()
     lists(fabric);
     receives();
     shareables();
+    blocks(fabric);
     cells(fabric);
     CHECK(fabric.check().problems == 0);
     return 0;

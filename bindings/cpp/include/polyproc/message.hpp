@@ -86,7 +86,7 @@ bool unpack_lent(const pp_message_t *from, T &out, const failing &how)
             return true;
         }
     }
-    reading at{nullptr, 0, 0, how};
+    reading at{nullptr, 0, 0, how, from, nullptr};
     return how(pp_message_value, from, &at.data, &at.size) && coder<T>::read(at, out);
 }
 
