@@ -126,7 +126,7 @@ mod tests {
             let raw: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
             let mut body = Vec::new();
             RawBlock { code: b'I', size: 4, bytes: &raw }.append_to(&mut body).unwrap();
-            bytes.put((&body[..], codec::MESSAGEPACK)).unwrap();
+            bytes.put_encoded(0, (&body[..], codec::MESSAGEPACK), None).unwrap();
             assert_eq!(typed.get().unwrap()[..], values[..], "what was made raw is read typed");
 
             typed.put(&Block::from(values)).unwrap();
