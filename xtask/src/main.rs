@@ -5,6 +5,7 @@ mod c_library;
 mod files;
 mod kill_table;
 mod proof;
+mod python;
 mod test;
 mod tidy;
 
@@ -22,6 +23,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
   asan                        the unit tests of ipc under the address sanitizer (needs a nightly toolchain)
   header                      writes bindings/c/include/polyproc.h and bindings/c/symbols.txt anew, from the source of the C library
   install-c --prefix DIR      builds the C library and installs it there, with its headers for C and C++ and its files for pkg-config and CMake
+  python [--release] [--build] [ARGUMENTS]   builds the Python package, installs it into target/python-venv, and runs its tests (not with --build); the arguments go to pytest
   unsafe-files                writes docs/unsafe-files.txt, the list of files that allow unsafe code, anew";
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         ["fuzz", rest @ ..] => proof::fuzz(&root(), rest),
         ["asan", rest @ ..] => asan::run(&root(), rest),
         ["install-c", rest @ ..] => c_library::install(&root(), rest),
+        ["python", rest @ ..] => python::run(&root(), rest),
         ["header"] => c_library::header(&root()),
         ["unsafe-files"] => tidy::write_unsafe_files(&root()),
         _ => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use crate::{cargo, kill_table};
+use crate::{cargo, kill_table, python};
 
 /// A program that a suite needs, under any of its names.
 struct Tool {
@@ -62,6 +62,14 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> ExitCode {
         let can_run = suite.needs.iter().all(|tool| !missing.iter().any(|missing| missing.name == tool.name));
         let outcome = if can_run { suite.run(root, arguments) } else { Outcome::Skipped };
         summary.push((suite.name, outcome, began.elapsed()));
+    }
+    if python::is_there() {
+        println!("\n=== tests of the Python package ===");
+        let began = Instant::now();
+        let outcome = if python::run(root, &[]) == ExitCode::SUCCESS { Outcome::Passed } else { Outcome::Failed };
+        summary.push(("tests of the Python package", outcome, began.elapsed()));
+    } else {
+        summary.push(("tests of the Python package", Outcome::Skipped, std::time::Duration::ZERO));
     }
     println!("\n{:<28} {:<8} {:>9}", "suite", "outcome", "seconds");
     let mut failed = false;

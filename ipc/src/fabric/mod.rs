@@ -125,6 +125,25 @@ impl Fabric {
         body()
     }
 
+    /// As [`hold_still`](Fabric::hold_still), from now until what this gives is dropped, by the same thread.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn be_still() -> Still {
+        Still(lock(&CURRENT), lock(&ATTACHED))
+    }
+
+    /// The fabric of this identity, if this process has it attached.
+    ///
+    /// ```
+    /// use polyproc_ipc::Fabric;
+    /// let fabric = Fabric::new()?;
+    /// assert_eq!(Fabric::attached(fabric.id()).map(|found| found.id()), Some(fabric.id()));
+    /// # Ok::<(), polyproc_ipc::Error>(())
+    /// ```
+    pub fn attached(id: FabricId) -> Option<Fabric> {
+        Fabric::by_id(id)
+    }
+
     /// Attaches by descriptor, as a child does with the one it inherited.
     pub fn attach(descriptor: OwnedFd) -> Result<Fabric> {
         let segment = Segment::attach(descriptor, "the inherited fabric")?;
@@ -242,6 +261,21 @@ impl Fabric {
             Some(id) if directory.remove(id)? => Ok(()),
             _ => Err(Error::new(ErrorKind::NotFound, format!("{} has no object named '{name}'", self.shm().label))),
         }
+    }
+
+    /// Before a fork: whatever object this process made belongs to its fabric from now on, and does not go with this process; the child has it too.
+    pub fn keep_all() -> Result<()> {
+        let fabrics: Vec<Fabric> = lock(&ATTACHED).iter().filter_map(|(_, fabric)| fabric.upgrade()).map(Fabric).collect();
+        for fabric in fabrics {
+            // Who has not used it has made nothing in it.
+            let Some(me) = fabric.shm().me_if_joined() else { continue };
+            let list = fabric.directory()?;
+            for object in list.all() {
+                // One store each: killed in between, some are the fabric's and some go with us.
+                let _ = object?.owner().compare_exchange(me.to_bits(), 0, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+        Ok(())
     }
 
     /// Clears the files of named fabrics that have no living member; their names.
@@ -390,6 +424,11 @@ impl std::fmt::Debug for Fabric {
 
 static CURRENT: Mutex<Option<Fabric>> = Mutex::new(None);
 static ATTACHED: Mutex<Vec<(FabricId, Weak<Inner>)>> = Mutex::new(Vec::new());
+
+/// What [`Fabric::be_still`] gives.
+#[doc(hidden)]
+#[allow(dead_code, reason = "held, and never looked at")]
+pub struct Still(MutexGuard<'static, Option<Fabric>>, MutexGuard<'static, Vec<(FabricId, Weak<Inner>)>>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

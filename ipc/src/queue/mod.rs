@@ -16,7 +16,7 @@
 //! | `quick` | the usual case of short messages in a straight line |
 //! | `waiting` | how a getter waits |
 //! | `bytes`, `builder` | [`BytesQueue`]: the public face; how one is made |
-//! | this file | [`Queue`]: the same with Rust values |
+//! | this file, `typed` | [`Queue`]: the same with Rust values; its leases |
 
 mod builder;
 mod bytes;
@@ -33,6 +33,7 @@ mod put;
 mod quick;
 mod ring;
 mod timed;
+mod typed;
 mod waiting;
 
 use std::cell::RefCell;
@@ -52,6 +53,7 @@ pub use holders::LeaseInfo;
 pub use leased::{Lease, Reclaimed};
 pub(crate) use message::View;
 pub use message::{Loan, Message};
+pub use typed::TypedLease;
 
 use crate::block::parcel::WITH_BLOCKS;
 use crate::block::{Packing, Parcel};

@@ -1,0 +1,13 @@
+"""Helpers: the standard library's."""
+
+from ._stdlib import complete
+from ._stdlib import util as _reference
+
+__all__ = list(getattr(_reference, "__all__", ()))
+
+
+def __getattr__(name):
+    return getattr(_reference, name)
+
+
+complete(globals(), _reference)

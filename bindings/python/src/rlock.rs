@@ -1,0 +1,101 @@
+//! RLock, as `polyproc.synchronize.RLock` is. The holder is a thread.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use polyproc::ipc::{self, Acquired, ErrorKind};
+use pyo3::exceptions::PyAssertionError;
+use pyo3::prelude::*;
+
+use crate::error::{self, OrRaise};
+use crate::fabric::{self, Fabric};
+use crate::lock::acquired;
+use crate::wait::{limit, wait};
+
+/// A lock that its holder, a thread, may acquire again. If its holder is killed, the next acquire succeeds, warns (OwnerDiedWarning), and `recovered` is True.
+#[pyclass(frozen, subclass, module = "polyproc._core")]
+pub(crate) struct RLock {
+    pub(crate) lock: ipc::RLock,
+    recovered: AtomicBool,
+}
+
+#[pymethods]
+impl RLock {
+    #[new]
+    #[pyo3(signature = (*, ctx = None, fabric = None, name = None, ticket = None))]
+    fn new(py: Python<'_>, ctx: Option<Bound<'_, PyAny>>, fabric: Option<Bound<'_, Fabric>>, name: Option<&str>, ticket: Option<&[u8]>) -> PyResult<RLock> {
+        drop(ctx);
+        let lock = match (ticket, name) {
+            (Some(bytes), _) => ipc::RLock::from_ticket(&fabric::ticket(py, bytes)?),
+            (None, None) => ipc::RLock::new(&fabric::place(py, fabric.as_ref())?),
+            (None, Some(name)) => ipc::RLock::open_or_create(&fabric::place(py, fabric.as_ref())?, name),
+        };
+        Ok(RLock { lock: lock.or_raise(py)?, recovered: AtomicBool::new(false) })
+    }
+
+    /// Acquires the lock, or once more; False if it was not free (in time).
+    #[pyo3(signature = (block = true, timeout = None))]
+    fn acquire(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<bool> {
+        self.take(py, limit(block, timeout))
+    }
+
+    /// Releases the lock once. AssertionError if this thread does not hold it.
+    pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
+        self.lock.release().map_err(|error| match error.kind() {
+            ErrorKind::NotHeld => PyAssertionError::new_err("attempt to release recursive lock not owned by thread"),
+            _ => error::of(py, &error),
+        })
+    }
+
+    /// Whether somebody holds it.
+    fn locked(&self) -> bool {
+        self.lock.locked()
+    }
+
+    /// How often this thread holds it.
+    fn depth(&self) -> u64 {
+        self.lock.depth()
+    }
+
+    /// The pid of the process whose thread holds it; None: nobody does.
+    fn owner(&self) -> Option<u32> {
+        fabric::pid(self.lock.fabric(), self.lock.owner())
+    }
+
+    /// Whether the last acquire by this handle took it from a process that died holding it.
+    #[getter]
+    fn recovered(&self) -> bool {
+        self.recovered.load(Ordering::Relaxed)
+    }
+
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        self.take(py, None)
+    }
+
+    #[pyo3(signature = (*_error))]
+    fn __exit__(&self, py: Python<'_>, _error: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.release(py)
+    }
+
+    fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        let lock = &slf.get().lock;
+        fabric::reduce(slf.as_any(), lock.ticket(), lock.fabric())
+    }
+}
+
+impl RLock {
+    #[inline]
+    pub(crate) fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool> {
+        match self.lock.acquire(Some(Duration::ZERO)) {
+            Ok(Acquired::Clean) => {
+                self.recovered.store(false, Ordering::Relaxed);
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::Timeout && time != Some(Duration::ZERO) => {
+                let result = wait(py, time, |slice| self.lock.acquire(slice))?;
+                acquired(py, result, &self.recovered)
+            }
+            other => acquired(py, other, &self.recovered),
+        }
+    }
+}
