@@ -32,7 +32,7 @@ pub struct pp_block_t {
 }
 
 /// The extension that an item of a value is.
-fn extension<'a>(call: &'a Call, item: *const pp_item_t) -> Result<&'a [u8], Fault> {
+fn extension(call: &Call, item: *const pp_item_t) -> Result<&[u8], Fault> {
     let item = call.slice("item", item, 1)?[0];
     if item.kind != PP_TYPE_EXTENSION || item.extension != PP_EXTENSION_BLOCK {
         return Err(Fault::Own(PP_WRONG_TYPE, "the item is no block (an extension of type 8)".into()));
