@@ -53,6 +53,7 @@ fn role(arguments: &[String]) -> Result<bool, Trouble> {
     let (name, rest) = arguments.split_first().ok_or_else(|| Trouble::failed("a role needs a name"))?;
     match name.as_str() {
         ours::queue::ROLE => ours::queue::role(rest)?,
+        ours::c::ROLE => ours::c::role(rest)?,
         ours::lock::ROLE => ours::lock::role(rest)?,
         scenarios::members::ROLE => scenarios::members::role(rest)?,
         ours::latency::ROLE => ours::latency::role(rest)?,

@@ -122,6 +122,24 @@ static inline pp_datum_t pp_object(const pp_ticket_t *ticket)
     return datum;
 }
 
+/* Elements for an operator of sets: these. */
+static inline pp_elements_t pp_elements(const pp_datum_t *items, size_t count)
+{
+    pp_elements_t elements;
+    elements.items = items;
+    elements.count = count;
+    elements.set = NULL;
+    return elements;
+}
+
+/* The elements of another set. */
+static inline pp_elements_t pp_elements_of(const pp_set_t *set)
+{
+    pp_elements_t elements = pp_elements(NULL, 0);
+    elements.set = set;
+    return elements;
+}
+
 /* pp_main_abi with the ABI of this header. */
 static inline int32_t pp_main(pp_error_t **error)
 {

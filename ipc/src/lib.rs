@@ -60,7 +60,7 @@ mod shm;
 mod sync;
 mod sys;
 
-pub use block::{Block, Packing, Parcel, Plain};
+pub use block::{Block, Packing, Parcel, Plain, RawBlock};
 /// The crate by whose traits C structs are cells: see [`Struct`].
 pub use bytemuck;
 pub use cells::{Array, ArrayGuard, Cell, CellType, Cells, CellsGuard, Char, Element, Elements, Integer, Locking, Struct, Value, ValueGuard};

@@ -154,7 +154,7 @@ impl Run {
 fn chapter(scene: &Scene) -> String {
     let first = scene.scenario.split('/').next().unwrap_or_default();
     // Many scenarios: a picture for each would be short, one for all too long.
-    let by_two = matches!(first, "queue" | "python");
+    let by_two = matches!(first, "c" | "queue" | "python");
     if scene.along.is_some() || by_two { scene.scenario.clone() } else { first.to_owned() }
 }
 

@@ -1,5 +1,6 @@
 //! polyproc's side of every scenario, a file each. Public API only, as any user would write it.
 
+pub(crate) mod c;
 pub(crate) mod cells;
 pub(crate) mod cost;
 pub(crate) mod dict;

@@ -1,6 +1,7 @@
 //! Every scenario: its name, its definition, and who takes part. A definition says what work each side does; the work itself is in
 //! `ours/` and `peers/`.
 
+pub(crate) mod c;
 pub(crate) mod cells;
 mod cost;
 pub(crate) mod dict;
@@ -34,6 +35,7 @@ pub(crate) fn all(quick: bool) -> Vec<Scenario> {
         payload::scenarios(),
         cost::scenarios(),
         idle::scenarios(),
+        c::scenarios(),
         growth::scenarios(quick),
     ]
     .into_iter()

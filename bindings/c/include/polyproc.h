@@ -436,6 +436,11 @@ typedef struct pp_message_t pp_message_t;
 #define PP_KIND_EVENTS 15
 
 /**
+ * The extension type of a block, in `extension` of pp_item_t.
+ */
+#define PP_EXTENSION_BLOCK 8
+
+/**
  * The lock of cells: one of their own, which the thread that holds it may take again.
  */
 #define PP_LOCKING_OWN 0
@@ -831,6 +836,12 @@ typedef struct pp_semaphore_t pp_semaphore_t;
 typedef struct pp_set_t pp_set_t;
 
 /**
+ * A list of a fixed number of cells in a named block of shared memory, as Python's ShareableList has it: nil, bools, integers, floats, texts and byte strings, each to be replaced by whatever fits its cell. It needs
+ * no fabric, and lives until somebody unlinks it. Two that change the same cell at the same time need a lock.
+ */
+typedef struct pp_shareable_t pp_shareable_t;
+
+/**
  * A block of shared memory with a name, as Python's SharedMemory; other programs have it by the same name. It lives until somebody unlinks it.
  */
 typedef struct pp_shm_t pp_shm_t;
@@ -859,6 +870,66 @@ typedef struct {
  * What the last party to come does before all go on, in its own thread and with no lock held. 0: done; else the barrier is broken. It must return.
  */
 typedef int32_t (*pp_action_t)(void *context);
+
+/**
+ * One item of a value; what it points to is in the bytes that were read.
+ */
+typedef struct {
+    /**
+     * A PP_TYPE_ number.
+     */
+    int32_t kind;
+    /**
+     * The extension type, of an extension.
+     */
+    int32_t extension;
+    /**
+     * Items of a list, entries of a map.
+     */
+    uint64_t count;
+    /**
+     * An integer or bool.
+     */
+    int64_t integer;
+    /**
+     * A float.
+     */
+    double number;
+    /**
+     * A text, byte string or extension; NULL for all else.
+     */
+    const void *data;
+    /**
+     * Its bytes; of a float, how many it came in.
+     */
+    size_t len;
+} pp_item_t;
+
+/**
+ * Many plain values in one piece, where they lie.
+ */
+typedef struct {
+    /**
+     * The values; NULL: there are none. Read them as an array where `aligned` says so, else copy them out (memcpy).
+     */
+    const void *data;
+    /**
+     * How many.
+     */
+    size_t count;
+    /**
+     * Bytes of each.
+     */
+    size_t value_size;
+    /**
+     * Their type, one of Python's codes: 'c' 'b' 'B' 'h' 'H' 'i' 'I' 'f' 'l' 'L' 'q' 'Q' 'd', or 'S' for a structure.
+     */
+    int32_t code;
+    /**
+     * Whether they lie as an array of their type does.
+     */
+    bool aligned;
+} pp_block_t;
 
 /**
  * What cells are made of; PP_CELLS_OPTIONS_INIT begins one.
@@ -1451,38 +1522,22 @@ typedef struct {
 } pp_lease_info_t;
 
 /**
- * One item of a value; what it points to is in the bytes that were read.
+ * Elements for an operator: some data, or those of a set. Made by pp_elements or pp_elements_of; it is read during the call only.
  */
 typedef struct {
     /**
-     * A PP_TYPE_ number.
+     * The elements; NULL if there are none, or a set is given.
      */
-    int32_t kind;
+    const pp_datum_t *items;
     /**
-     * The extension type, of an extension.
+     * How many.
      */
-    int32_t extension;
+    size_t count;
     /**
-     * Items of a list, entries of a map.
+     * Another set, whose elements they are; NULL: they are `items`.
      */
-    uint64_t count;
-    /**
-     * An integer or bool.
-     */
-    int64_t integer;
-    /**
-     * A float.
-     */
-    double number;
-    /**
-     * A text, byte string or extension; NULL for all else.
-     */
-    const void *data;
-    /**
-     * Its bytes; of a float, how many it came in.
-     */
-    size_t len;
-} pp_item_t;
+    const pp_set_t *set;
+} pp_elements_t;
 
 /**
  * Something to wait for: one of these is given, and the others are NULL (and `fd` is -1).
@@ -1694,6 +1749,44 @@ int32_t pp_barrier_n_waiting(const pp_barrier_t *barrier, size_t *waiting, pp_er
  * Death: nothing is changed.
  */
 int32_t pp_barrier_broken(const pp_barrier_t *barrier, bool *broken, pp_error_t **error);
+
+/**
+ * The block that an item of a message's value is: its values, in place.
+ *
+ * Parameters: message; item: as pp_read_next gave it, of the bytes of pp_message_value; block: gets it, lent until the message is freed; error: may be NULL.
+ * Returns: PP_OK; PP_WRONG_TYPE: the item is something else; PP_DECODE: it is damaged, or of another message.
+ * Threads: any.
+ * Death: as pp_message_data.
+ */
+int32_t pp_message_block(const pp_message_t *message,
+                         const pp_item_t *item,
+                         pp_block_t *block,
+                         pp_error_t **error);
+
+/**
+ * The block that an item of a task's arguments is: its values, in place.
+ *
+ * Parameters: call; item: as pp_read_next gave it, of the arguments; block: gets it, lent until the task returns; error: may be NULL.
+ * Returns: PP_OK; PP_WRONG_TYPE: the item is something else; PP_DECODE: it is damaged.
+ * Threads: any, until the task returns.
+ * Death: the submitter still has its own; if the worker dies, whoever is given the call again gets the block again.
+ */
+int32_t pp_call_block(const pp_call_t *call, const pp_item_t *item, pp_block_t *block, pp_error_t **error);
+
+/**
+ * Appends a block: other languages read it as a column of that type. The values are copied, and go inside of the value, wherever that goes.
+ *
+ * Parameters: writer; code: the type of the values, as in pp_block_t; value_size: bytes of each, up to 65535; 0: those of the code; data; count: how many; error: may be NULL.
+ * Returns: PP_OK; PP_ENCODE: the value is whole already; PP_INVALID_ARGUMENT: no type that a block can have, or not of that size; PP_TOO_LARGE: more than 4 GiB.
+ * Threads: one at a time.
+ * Death: nothing is shared.
+ */
+int32_t pp_writer_block(pp_writer_t *writer,
+                        int32_t code,
+                        size_t value_size,
+                        const void *data,
+                        size_t count,
+                        pp_error_t **error);
 
 /**
  * Opens or makes a value or an array.
@@ -2230,6 +2323,20 @@ int32_t pp_connection_recv(const pp_connection_t *connection,
                            int64_t timeout,
                            pp_message_t **message,
                            pp_error_t **error);
+
+/**
+ * As pp_connection_recv, if the message has no more than so many bytes. A longer one is PP_TOO_LARGE, and can still be received.
+ *
+ * Parameters: connection; most: bytes of the message; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_TOO_LARGE: longer, and still to be received; else as pp_connection_recv.
+ * Threads: any.
+ * Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
+ */
+int32_t pp_connection_recv_max(const pp_connection_t *connection,
+                               uint64_t most,
+                               int64_t timeout,
+                               pp_message_t **message,
+                               pp_error_t **error);
 
 /**
  * Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
@@ -3550,6 +3657,26 @@ int32_t pp_list_extend(const pp_list_t *list, const pp_datum_t *items, size_t co
  * Death: nothing is changed.
  */
 int32_t pp_list_get_slice(const pp_list_t *list, pp_slice_t slice, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * The items of a list and then these, as new messages; the list stays as it is.
+ *
+ * Parameters: list; items; count; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_GONE.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_list_plus(const pp_list_t *list, const pp_datum_t *items, size_t count, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * The items of a list so many times over, as new messages; the list stays as it is.
+ *
+ * Parameters: list; times: 0: none; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_TOO_LARGE: more than memory can hold; PP_GONE.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_list_times(const pp_list_t *list, size_t times, pp_messages_t **messages, pp_error_t **error);
 
 /**
  * Puts items in place of a slice, in one step; of a slice with a step other than 1, exactly as many.
@@ -5702,6 +5829,116 @@ int32_t pp_set_version(const pp_set_t *set, uint64_t *version, pp_error_t **erro
 int32_t pp_set_wait_change(const pp_set_t *set, uint64_t since, int64_t timeout, uint64_t *version, pp_error_t **error);
 
 /**
+ * What one side or the other has: own elements first, each side in its order. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_union(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * What both have, in the order of this set. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_intersection(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * What only this set has, in its order. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_difference(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * What only one of the two has: own elements first, each side in its order. Each side is looked at in its own time.
+ *
+ * Parameters: set; elements: the other side; messages: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_symmetric_difference(const pp_set_t *set, pp_elements_t elements, pp_messages_t **messages, pp_error_t **error);
+
+/**
+ * Adds all of these elements, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Takes out what is not among these elements, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_intersection_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Takes out these elements, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_difference_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Takes out those of these elements that are there, and adds the others, each by itself.
+ *
+ * Parameters: set; elements; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_OUT_OF_MEMORY: some were done; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: killed here, some of them were done; each is done or is not.
+ */
+int32_t pp_set_symmetric_difference_update(const pp_set_t *set, pp_elements_t elements, pp_error_t **error);
+
+/**
+ * Whether every element of the set is among these.
+ *
+ * Parameters: set; elements; answer: gets whether it is so; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_is_subset(const pp_set_t *set, pp_elements_t elements, bool *answer, pp_error_t **error);
+
+/**
+ * Whether each of these elements is in the set.
+ *
+ * Parameters: set; elements; answer: gets whether it is so; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_is_superset(const pp_set_t *set, pp_elements_t elements, bool *answer, pp_error_t **error);
+
+/**
+ * Whether none of these elements is in the set.
+ *
+ * Parameters: set; elements; answer: gets whether it is so; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: an element cannot be one; PP_GONE: one of both was destroyed.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_set_is_disjoint(const pp_set_t *set, pp_elements_t elements, bool *answer, pp_error_t **error);
+
+/**
  * Waits until one or more of several things are ready.
  *
  * Parameters: things; count; timeout: nanoseconds, negative for ever, 0 a look; ready: gets the indices of those that are, room for `count`; ready_count: gets how many; error: may be NULL.
@@ -5715,6 +5952,124 @@ int32_t pp_wait(const pp_waitable_t *things,
                 size_t *ready,
                 size_t *ready_count,
                 pp_error_t **error);
+
+/**
+ * Makes a list.
+ *
+ * Parameters: name: NULL: a name is found; items: what the cells hold first; count: how many cells there are, for ever; least: bytes that each cell has room for at least (texts and bytes have room for what they are, and a little more); shareable: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_ALREADY_EXISTS; PP_BAD_NAME; PP_WRONG_TYPE: an item is nothing for a cell; PP_TOO_LARGE; PP_OUT_OF_MEMORY: /dev/shm is full.
+ * Threads: any.
+ * Death: killed here, it was made or not; it stays until it is unlinked.
+ */
+int32_t pp_shareable_create(const char *name,
+                            const pp_datum_t *items,
+                            size_t count,
+                            size_t least,
+                            pp_shareable_t **shareable,
+                            pp_error_t **error);
+
+/**
+ * Attaches to a list.
+ *
+ * Parameters: name; read_only; shareable: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND; PP_BAD_NAME; PP_WRONG_TYPE: the block is something else; PP_FOREIGN_VERSION.
+ * Threads: any.
+ * Death: it stays until it is unlinked.
+ */
+int32_t pp_shareable_attach(const char *name, bool read_only, pp_shareable_t **shareable, pp_error_t **error);
+
+/**
+ * Frees the handle. The list stays.
+ *
+ * Parameters: shareable: may be NULL.
+ * Returns: nothing.
+ * Threads: any, once, when nobody uses the handle any more.
+ * Death: it stays until it is unlinked.
+ */
+void pp_shareable_free(pp_shareable_t *shareable);
+
+/**
+ * The name of a list's block.
+ *
+ * Parameters: shareable; text: gets it with a NUL; room: its bytes, 256 are enough; error: may be NULL.
+ * Returns: PP_OK; PP_TOO_LARGE: it does not fit.
+ * Threads: any.
+ * Death: it stays until it is unlinked.
+ */
+int32_t pp_shareable_name(const pp_shareable_t *shareable, char *text, size_t room, pp_error_t **error);
+
+/**
+ * How many cells there are.
+ *
+ * Parameters: shareable; len: gets it; error: may be NULL.
+ * Returns: PP_OK.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_len(const pp_shareable_t *shareable, size_t *len, pp_error_t **error);
+
+/**
+ * Bytes that a cell has room for.
+ *
+ * Parameters: shareable; index; bytes: gets them; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: there is no such cell.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_capacity(const pp_shareable_t *shareable, size_t index, size_t *bytes, pp_error_t **error);
+
+/**
+ * What a cell holds, whole.
+ *
+ * Parameters: shareable; index; message: gets it, a value; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: there is no such cell; PP_TIMEOUT: it changes faster than it can be read; PP_CORRUPT.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_get(const pp_shareable_t *shareable, size_t index, pp_message_t **message, pp_error_t **error);
+
+/**
+ * Replaces what a cell holds. Raw bytes are a byte string.
+ *
+ * Parameters: shareable; index; item: nil, a bool, an integer of 64 bits, a float, a text or bytes; error: may be NULL.
+ * Returns: PP_OK; PP_INVALID_ARGUMENT: there is no such cell, or it was attached read-only; PP_WRONG_TYPE: nothing for a cell; PP_TOO_LARGE: the cell has not so much room.
+ * Threads: any; two that change the same cell need a lock.
+ * Death: killed here, the cell holds what it held, or the new item.
+ */
+int32_t pp_shareable_set(const pp_shareable_t *shareable,
+                         size_t index,
+                         pp_datum_t item,
+                         pp_error_t **error);
+
+/**
+ * The first cell that holds this.
+ *
+ * Parameters: shareable; item; index: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND; PP_WRONG_TYPE: nothing for a cell.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_index_of(const pp_shareable_t *shareable, pp_datum_t item, size_t *index, pp_error_t **error);
+
+/**
+ * How many cells hold this.
+ *
+ * Parameters: shareable; item; count: gets it; error: may be NULL.
+ * Returns: PP_OK; PP_WRONG_TYPE: nothing for a cell.
+ * Threads: any.
+ * Death: nothing is changed.
+ */
+int32_t pp_shareable_count(const pp_shareable_t *shareable, pp_datum_t item, size_t *count, pp_error_t **error);
+
+/**
+ * Removes the name; the memory goes with the last who has it.
+ *
+ * Parameters: shareable; error: may be NULL.
+ * Returns: PP_OK; PP_NOT_FOUND: somebody was faster.
+ * Threads: any.
+ * Death: killed here, the name is there or is not.
+ */
+int32_t pp_shareable_unlink(const pp_shareable_t *shareable, pp_error_t **error);
 
 /**
  * Makes a block; its memory is reserved at once.
@@ -6409,6 +6764,24 @@ static inline pp_datum_t pp_object(const pp_ticket_t *ticket)
     pp_datum_t datum = pp_encoded(ticket, 40, PP_CODEC_VALUE);
     datum.form = PP_FORM_TICKET;
     return datum;
+}
+
+/* Elements for an operator of sets: these. */
+static inline pp_elements_t pp_elements(const pp_datum_t *items, size_t count)
+{
+    pp_elements_t elements;
+    elements.items = items;
+    elements.count = count;
+    elements.set = NULL;
+    return elements;
+}
+
+/* The elements of another set. */
+static inline pp_elements_t pp_elements_of(const pp_set_t *set)
+{
+    pp_elements_t elements = pp_elements(NULL, 0);
+    elements.set = set;
+    return elements;
 }
 
 /* pp_main_abi with the ABI of this header. */

@@ -224,6 +224,28 @@ pub unsafe extern "C" fn pp_connection_recv(
     })
 }
 
+/// As pp_connection_recv, if the message has no more than so many bytes. A longer one is PP_TOO_LARGE, and can still be received.
+///
+/// Parameters: connection; most: bytes of the message; timeout: nanoseconds, negative for ever, 0 a try; message: gets it; error: may be NULL.
+/// Returns: PP_OK; PP_TOO_LARGE: longer, and still to be received; else as pp_connection_recv.
+/// Threads: any.
+/// Death: the other side of a dead process gets PP_CLOSED; a message that it was in the middle of is PP_CORRUPT once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_connection_recv_max(
+    connection: *const pp_connection_t,
+    most: u64,
+    timeout: i64,
+    message: *mut *mut pp_message_t,
+    error: *mut *mut pp_error_t,
+) -> i32 {
+    guard(error, |call| {
+        let out = call.out("message", message)?;
+        let connection = &call.shared("connection", connection)?.0;
+        out.give(wait(timeout, |time| connection.recv_message_max(most, time))?.into());
+        Ok(())
+    })
+}
+
 /// Receives a message into the caller's memory. One that does not fit comes with the error (pp_error_take_message).
 ///
 /// Parameters: connection; buffer; size: its bytes; timeout: nanoseconds, negative for ever, 0 a try; len: gets the bytes of the message; error: may be NULL.

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
-use polyproc::{Answer, AsyncResult, Completions, Message};
+use polyproc::{Answer, AsyncResult, Completions, Message, Packing};
 
 use crate::abi::PP_CODEC_VALUE;
 use crate::boundary::{answer, free, guard};
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn pp_future_result(
         future.wait(timeout)?;
         let answer = future.answer(index)?;
         if let Some(out) = call.maybe_out(result) {
-            out.give(pp_message_t::from(Message::of(answer.bytes(), PP_CODEC_VALUE)));
+            out.give(pp_message_t::from(message_of(&answer)));
         }
         Ok(())
     })
@@ -266,4 +266,12 @@ pub unsafe extern "C" fn pp_completions_fd(completions: *const pp_completions_t,
         out.set(call.shared("completions", completions)?.0.as_fd().as_raw_fd());
         Ok(())
     })
+}
+
+/// A result as a message; blocks that lie beside it, if it has some, come along.
+fn message_of(answer: &Answer) -> Message {
+    let Some(parcel) = answer.parcel() else { return Message::of(answer.bytes(), PP_CODEC_VALUE) };
+    let mut packing = Packing::new();
+    packing.adopt(parcel);
+    packing.into_message(answer.bytes())
 }

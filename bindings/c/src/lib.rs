@@ -13,6 +13,7 @@
 
 mod abi;
 mod barrier;
+mod block;
 mod boundary;
 mod cells;
 mod cells_atomic;
@@ -47,7 +48,9 @@ mod rlock;
 mod rwlock;
 mod semaphore;
 mod set;
+mod set_operators;
 mod several;
+mod shareable;
 mod shm;
 mod task;
 mod ticket;
@@ -57,6 +60,7 @@ mod writer;
 
 pub use abi::*;
 pub use barrier::*;
+pub use block::*;
 pub use cells::*;
 pub use cells_atomic::*;
 pub use condition::*;
@@ -89,7 +93,9 @@ pub use rlock::*;
 pub use rwlock::*;
 pub use semaphore::*;
 pub use set::*;
+pub use set_operators::*;
 pub use several::*;
+pub use shareable::*;
 pub use shm::*;
 pub use task::*;
 pub use ticket::*;

@@ -71,6 +71,44 @@ pub unsafe extern "C" fn pp_list_get_slice(list: *const pp_list_t, slice: pp_sli
     })
 }
 
+/// The items of a list and then these, as new messages; the list stays as it is.
+///
+/// Parameters: list; items; count; messages: gets them; error: may be NULL.
+/// Returns: PP_OK; PP_GONE.
+/// Threads: any.
+/// Death: nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_list_plus(
+    list: *const pp_list_t,
+    items: *const pp_datum_t,
+    count: usize,
+    messages: *mut *mut pp_messages_t,
+    error: *mut *mut pp_error_t,
+) -> i32 {
+    guard(error, |call| {
+        let out = call.out("messages", messages)?;
+        let items = read_all(call, items, count)?;
+        let packed: Vec<Packed<'_>> = items.iter().map(Packed::from).collect();
+        out.give(pp_messages_t::of(call.shared("list", list)?.0.plus(&packed)?));
+        Ok(())
+    })
+}
+
+/// The items of a list so many times over, as new messages; the list stays as it is.
+///
+/// Parameters: list; times: 0: none; messages: gets them; error: may be NULL.
+/// Returns: PP_OK; PP_TOO_LARGE: more than memory can hold; PP_GONE.
+/// Threads: any.
+/// Death: nothing is changed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pp_list_times(list: *const pp_list_t, times: usize, messages: *mut *mut pp_messages_t, error: *mut *mut pp_error_t) -> i32 {
+    guard(error, |call| {
+        let out = call.out("messages", messages)?;
+        out.give(pp_messages_t::of(call.shared("list", list)?.0.times(times)?));
+        Ok(())
+    })
+}
+
 /// Puts items in place of a slice, in one step; of a slice with a step other than 1, exactly as many.
 ///
 /// Parameters: list; slice; items; count; error: may be NULL.

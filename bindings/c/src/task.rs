@@ -2,17 +2,18 @@
 
 use std::ffi::{CString, c_char, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use polyproc::{CurrentCall, Encoded, Failure, OfferedCall};
+use polyproc::{CurrentCall, Encoded, Failure, OfferedCall, Packing, Parcel, RawBlock};
 
 use crate::abi::{PP_CODEC_RAW, PP_CODEC_VALUE, PP_PANICKED};
+use crate::block::PP_EXTENSION_BLOCK;
 use crate::boundary::{Call, answer, free, guard};
 use crate::datum::pp_datum_t;
 use crate::error::{Fault, c_text, pp_error_t};
 use crate::fabric::check_abi;
-use crate::msgpack::head;
+use crate::msgpack::{Item, Read, head};
 use crate::writer::pp_writer_t;
 
 /// The call that a task runs. It lives until the task returns; any thread may ask it.
@@ -20,6 +21,8 @@ pub struct pp_call_t {
     task: CString,
     current: Option<CurrentCall>,
     failure: Mutex<Option<Failure>>,
+    /// Where the blocks of the arguments lie, if they have some.
+    pub(crate) parcel: Option<Arc<Parcel>>,
 }
 
 impl pp_call_t {
@@ -53,15 +56,29 @@ pub unsafe extern "C" fn pp_task_offer(name: *const c_char, task: pp_task_t, con
 type Task = extern "C" fn(*mut c_void, *const pp_call_t, *const c_void, usize, *mut pp_writer_t) -> i32;
 
 fn run(task: Task, context: *mut c_void, offered: &OfferedCall<'_>) -> Result<Encoded, Failure> {
-    let call = pp_call_t { task: c_text(offered.task()), current: polyproc::current_call(), failure: Mutex::default() };
+    let call = pp_call_t { task: c_text(offered.task()), current: polyproc::current_call(), failure: Mutex::default(), parcel: offered.parcel().cloned() };
     let mut result = pp_writer_t::default();
     let status = task(context, &raw const call, offered.bytes().as_ptr().cast(), offered.bytes().len(), &raw mut result);
     match call.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(failure) => Err(failure),
         None if status == 0 && result.written().is_empty() => Ok(Encoded::of(&())?),
-        None if status == 0 => Ok(Encoded::from(result.written().to_vec())),
+        None if status == 0 => Ok(with_blocks(result.written().to_vec(), call.parcel.as_deref())),
         None => Err(Failure::failed(format!("it returned {status}, and did not say why by pp_call_fail"))),
     }
+}
+
+/// A result, and, where it hands on a block of the arguments that lies beside them, those blocks.
+fn with_blocks(result: Vec<u8>, parcel: Option<&Parcel>) -> Encoded {
+    let Some(parcel) = parcel else { return Encoded::from(result) };
+    let mut read = Read::new(&result);
+    let is_block = |item: &Item<'_>| matches!(item, Item::Extension(kind, bytes) if i32::from(*kind) == PP_EXTENSION_BLOCK && RawBlock::is_beside(bytes));
+    let hands_on = std::iter::from_fn(|| read.next().ok().flatten()).any(|item| is_block(&item));
+    if !hands_on {
+        return Encoded::from(result);
+    }
+    let mut packing = Packing::new();
+    packing.adopt(parcel);
+    Encoded::with_blocks(result, packing)
 }
 
 /// The arguments of a call: a list with these as its items.

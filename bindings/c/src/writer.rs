@@ -25,7 +25,7 @@ pub struct pp_writer_t {
 
 impl pp_writer_t {
     /// Appends one item; `items` more belong into it. Nothing is changed if that fails.
-    fn put(&mut self, items: u64, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(crate) fn put(&mut self, items: u64, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Fault>) -> Result<(), Fault> {
         if self.whole {
             return Err(Fault::Own(PP_ENCODE, "the value is whole: a second one needs a list around both, or pp_writer_clear".into()));
         }

@@ -37,6 +37,7 @@
 #include "polyproc/list.hpp"
 #include "polyproc/set.hpp"
 #include "polyproc/cells.hpp"
+#include "polyproc/block.hpp"
 #include "polyproc/connection.hpp"
 #include "polyproc/shm.hpp"
 #include "polyproc/process.hpp"

@@ -242,16 +242,40 @@ static int32_t add(step_t *step, void *set)
     return say_bool(step, pp_set_add(set, step->args[0].datum, &added, &step->error), &added);
 }
 
-/* As a program has to: one after the other. */
-static int32_t set_update(step_t *step, void *set)
+static pp_elements_t other(const step_t *step)
 {
-    int32_t status = PP_OK;
-    for (size_t i = 0; status == PP_OK && i < step->args[0].count; i++) {
-        bool added;
-        status = pp_set_add(set, step->args[0].items[i], &added, &step->error);
-    }
-    return status;
+    return pp_elements(step->args[0].items, step->args[0].count);
 }
+
+/* An operator that answers elements, one that changes the set, and one that compares. */
+#define ANSWERS(name)                                                                                \
+    static int32_t set_##name(step_t *step, void *set)                                               \
+    {                                                                                                \
+        pp_messages_t *elements = NULL;                                                              \
+        return say_messages(step, pp_set_##name(set, other(step), &elements, &step->error), &elements); \
+    }
+#define CHANGES(name)                                                 \
+    static int32_t set_##name(step_t *step, void *set)                \
+    {                                                                 \
+        return pp_set_##name(set, other(step), &step->error);         \
+    }
+#define COMPARES(name)                                                                    \
+    static int32_t name(step_t *step, void *set)                                          \
+    {                                                                                     \
+        bool is = false;                                                                  \
+        return say_bool(step, pp_set_##name(set, other(step), &is, &step->error), &is);   \
+    }
+ANSWERS(union)
+ANSWERS(intersection)
+ANSWERS(difference)
+ANSWERS(symmetric_difference)
+CHANGES(update)
+CHANGES(intersection_update)
+CHANGES(difference_update)
+CHANGES(symmetric_difference_update)
+COMPARES(is_subset)
+COMPARES(is_superset)
+COMPARES(is_disjoint)
 
 static int32_t set_contains(step_t *step, void *set)
 {
@@ -294,9 +318,13 @@ static int32_t set_items(step_t *step, void *set)
 }
 
 static const row_t SET_ROWS[] = {
-    {"add", "v", add}, {"update", "l", set_update}, {"contains", "v", set_contains}, {"discard", "v", discard}, {"remove", "v", set_remove},
+    {"add", "v", add}, {"contains", "v", set_contains}, {"discard", "v", discard}, {"remove", "v", set_remove},
     {"pop", "", set_pop},
-    {"len", "", set_len}, {"clear", "", set_clear}, {"items", "", set_items}, {"destroy", "", set_destroy}, {NULL, NULL, NULL},
+    {"len", "", set_len}, {"clear", "", set_clear}, {"items", "", set_items},
+    {"union", "l", set_union}, {"intersection", "l", set_intersection}, {"difference", "l", set_difference}, {"symmetric_difference", "l", set_symmetric_difference},
+    {"update", "l", set_update}, {"intersection_update", "l", set_intersection_update}, {"difference_update", "l", set_difference_update},
+    {"symmetric_difference_update", "l", set_symmetric_difference_update},
+    {"is_subset", "l", is_subset}, {"is_superset", "l", is_superset}, {"is_disjoint", "l", is_disjoint}, {"destroy", "", set_destroy}, {NULL, NULL, NULL},
 };
 
 const kind_t SET = {"set", SET_ROWS, set_free, open_set, PP_KIND_SET, set_of, set_ticket};

@@ -106,6 +106,18 @@ static int32_t repeat(step_t *step, void *list)
     return pp_list_repeat(list, (size_t)step->args[0].integer, &step->error);
 }
 
+static int32_t plus(step_t *step, void *list)
+{
+    pp_messages_t *all = NULL;
+    return say_messages(step, pp_list_plus(list, step->args[0].items, step->args[0].count, &all, &step->error), &all);
+}
+
+static int32_t times(step_t *step, void *list)
+{
+    pp_messages_t *all = NULL;
+    return say_messages(step, pp_list_times(list, (size_t)step->args[0].integer, &all, &step->error), &all);
+}
+
 /* Numbers by size, texts by code point, which is the order of their bytes. The context is 1, or -1 for the other way round. */
 static int32_t compare(const pp_message_t *a, const pp_message_t *b, void *context)
 {
@@ -181,6 +193,8 @@ static const row_t LIST_ROWS[] = {
     {"remove", "v", remove_item},
     {"reverse", "", reverse},
     {"repeat", "i", repeat},
+    {"plus", "l", plus},
+    {"times", "i", times},
     {"sort", "", sort},
     {"sort_reverse", "", sort_reverse},
     {"increment", "ii", increment},

@@ -85,14 +85,12 @@ static int32_t recv_bytes(step_t *step, void *side)
 
 static int32_t recv_bytes_max(step_t *step, void *side)
 {
-    size_t most = (size_t)step->args[0].integer, len = 0;
-    void *buffer = line_memory(most);
+    pp_message_t *message = NULL;
     int32_t status = connected(step, side);
     if (status == PP_OK) {
-        status = pp_connection_recv_into(((side_t *)side)->connection, buffer, most, step->timeout, &len, &step->error);
+        status = pp_connection_recv_max(((side_t *)side)->connection, (uint64_t)step->args[0].integer, step->timeout, &message, &step->error);
     }
-    value_print_bytes(step->answer, buffer, len);
-    return status;
+    return say_bytes(step, status, &message);
 }
 
 static int32_t poll(step_t *step, void *side)

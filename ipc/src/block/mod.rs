@@ -3,6 +3,7 @@
 //! A block lies in this process's own memory, or in a chunk of a fabric that this process holds alone. How it travels inside a message is in `parcel.rs`. Must not know queues.
 
 pub(crate) mod parcel;
+mod raw;
 mod source;
 mod value;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use bytemuck::{AnyBitPattern, NoUninit};
 
 pub use parcel::{Packing, Parcel};
+pub use raw::RawBlock;
 use source::Source;
 
 use crate::cells::Cell;

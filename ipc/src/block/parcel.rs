@@ -125,13 +125,16 @@ impl Packing {
                 loan.set_len(len);
                 Ok(loan)
             }
-            Err(error) => {
-                let mut bytes = vec![0; blocks + tail];
-                let len = write(&mut bytes, &pieces, body);
-                bytes.truncate(len);
-                Err(error.with_message(Message::own(bytes, codec::MESSAGEPACK | WITH_BLOCKS)))
-            }
+            Err(error) => Err(error.with_message(Message::own(own(&pieces, body, blocks + tail), codec::MESSAGEPACK | WITH_BLOCKS))),
         }
+    }
+
+    /// The parcel as bytes of this process's own.
+    pub(super) fn laid_out(self, body: &[u8]) -> Vec<u8> {
+        let tail = body.len() + self.pieces.len() * ENTRY + TRAILER;
+        let blocks: usize = self.pieces.iter().map(|piece| piece.len.next_multiple_of(ALIGN)).sum();
+        let pieces: Vec<Rest> = self.pieces.into_iter().map(Rest::Elsewhere).collect();
+        own(&pieces, body, blocks + tail)
     }
 }
 
@@ -176,6 +179,14 @@ fn in_place(pieces: Vec<Piece>, fabric: &Fabric, tail: usize) -> Result<(View, V
             })
             .collect()),
     }
+}
+
+/// All of it in a vector of at most so many bytes.
+fn own(pieces: &[Rest], body: &[u8], most: usize) -> Vec<u8> {
+    let mut bytes = vec![0; most];
+    let len = write(&mut bytes, pieces, body);
+    bytes.truncate(len);
+    bytes
 }
 
 /// Writes what is not there yet, behind what is, into `bytes`, which have room for it; the message's length.
@@ -272,6 +283,11 @@ impl Parcel {
         self.codec
     }
 
+    /// The bytes of a block, by its place in the table.
+    pub(super) fn bytes_at(&self, place: usize) -> Option<&[u8]> {
+        self.source.bytes().get(self.table.get(place)?.clone())
+    }
+
     /// How many blocks it has.
     pub fn blocks(&self) -> usize {
         self.table.len()
@@ -336,7 +352,7 @@ pub fn body_of(bytes: &[u8], codec: u8) -> Result<&[u8]> {
 }
 
 /// Where the body and the blocks are, all of it checked to lie inside.
-fn take_apart(bytes: &[u8], codec: u8) -> Result<(Range<usize>, Vec<Range<usize>>)> {
+pub(super) fn take_apart(bytes: &[u8], codec: u8) -> Result<(Range<usize>, Vec<Range<usize>>)> {
     if codec & WITH_BLOCKS == 0 {
         return Ok((0..bytes.len(), Vec::new()));
     }

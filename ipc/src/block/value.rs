@@ -12,9 +12,9 @@ use super::source::Source;
 use super::{Block, Piece, Place, Plain};
 use crate::cells::CellType;
 
-const HERE: u8 = 0;
-const BESIDE: u8 = 1;
-const HEAD: usize = 4;
+pub(super) const HERE: u8 = 0;
+pub(super) const BESIDE: u8 = 1;
+pub(super) const HEAD: usize = 4;
 
 impl<T: Plain> Serialize for Block<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -21,6 +21,7 @@ mod iter;
 mod keys;
 mod layout;
 mod namespace;
+mod operators;
 mod set;
 mod shard;
 mod table;

@@ -1,6 +1,5 @@
 //! Sets: a table whose values are empty. `BytesSet` for every language, `Set<T>` with Rust elements and Python's operators on top.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -10,7 +9,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::BytesEntries;
 use super::iter::Entries;
-use super::keys;
 use super::layout::{SHARDS, SIZE};
 use super::table::{Table, When};
 use super::typed::{decoded, encoded};
@@ -182,28 +180,15 @@ impl<T> SetOperand<T> for &Set<T> {
     }
 }
 
-/// Elements by what they are compared by.
-struct Seen(HashSet<(Vec<u8>, u8)>);
+/// The elements that an operator is given, for those of [`BytesSet`].
+fn with<T, R>(other: impl SetOperand<T>, act: impl FnOnce(&[Packed<'_>]) -> Result<R>) -> Result<R> {
+    let other = other.packed()?;
+    let packed: Vec<Packed<'_>> = other.iter().map(|(bytes, codec)| Packed::from((&bytes[..], *codec))).collect();
+    act(&packed)
+}
 
-impl Seen {
-    fn of(elements: &[(Vec<u8>, u8)]) -> Result<Seen> {
-        let mut seen = Seen(HashSet::with_capacity(elements.len()));
-        elements.iter().try_for_each(|(bytes, codec)| seen.enter(bytes, *codec).map(drop))?;
-        Ok(seen)
-    }
-
-    fn name(bytes: &[u8], codec: u8) -> Result<(Vec<u8>, u8)> {
-        Ok((if codec == codec::MESSAGEPACK { keys::canonical(bytes)?.into_owned() } else { bytes.to_vec() }, codec))
-    }
-
-    /// Whether it is new.
-    fn enter(&mut self, bytes: &[u8], codec: u8) -> Result<bool> {
-        Ok(self.0.insert(Seen::name(bytes, codec)?))
-    }
-
-    fn has(&self, element: &Message) -> Result<bool> {
-        Ok(self.0.contains(&Seen::name(element, element.codec())?))
-    }
+fn all<T: DeserializeOwned>(elements: Vec<Message>) -> Result<Vec<T>> {
+    elements.into_iter().map(decoded).collect()
 }
 
 impl<T> Set<T> {
@@ -268,67 +253,37 @@ impl<T> Set<T> {
 
     /// Whether every element here is one of `other`.
     pub fn is_subset(&self, other: impl SetOperand<T>) -> Result<bool> {
-        let other = Seen::of(&other.packed()?)?;
-        for element in self.bytes.items() {
-            if !other.has(&element?)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        with(other, |other| self.bytes.is_subset(other))
     }
 
     /// Whether every element of `other` is one here.
     pub fn is_superset(&self, other: impl SetOperand<T>) -> Result<bool> {
-        for (bytes, codec) in other.packed()? {
-            if !self.bytes.contains((&bytes[..], codec))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        with(other, |other| self.bytes.is_superset(other))
     }
 
     /// Whether no element of `other` is one here.
     pub fn is_disjoint(&self, other: impl SetOperand<T>) -> Result<bool> {
-        for (bytes, codec) in other.packed()? {
-            if self.bytes.contains((&bytes[..], codec))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        with(other, |other| self.bytes.is_disjoint(other))
     }
 
     /// Adds all elements of `other`, each by itself.
     pub fn update(&self, other: impl SetOperand<T>) -> Result<()> {
-        other.packed()?.into_iter().try_for_each(|(bytes, codec)| self.bytes.add((&bytes[..], codec)).map(drop))
+        with(other, |other| self.bytes.update(other))
     }
 
     /// Takes out what `other` has not, each by itself.
     pub fn intersection_update(&self, other: impl SetOperand<T>) -> Result<()> {
-        let other = Seen::of(&other.packed()?)?;
-        for element in self.bytes.items() {
-            let element = element?;
-            if !other.has(&element)? {
-                self.bytes.discard(&element)?;
-            }
-        }
-        Ok(())
+        with(other, |other| self.bytes.intersection_update(other))
     }
 
     /// Takes out what `other` has, each by itself.
     pub fn difference_update(&self, other: impl SetOperand<T>) -> Result<()> {
-        other.packed()?.into_iter().try_for_each(|(bytes, codec)| self.bytes.discard((&bytes[..], codec)).map(drop))
+        with(other, |other| self.bytes.difference_update(other))
     }
 
     /// Takes out what both have, and adds what only `other` has, each by itself.
     pub fn symmetric_difference_update(&self, other: impl SetOperand<T>) -> Result<()> {
-        let other = other.packed()?;
-        let mut seen = Seen::of(&[])?;
-        for (bytes, codec) in other {
-            if seen.enter(&bytes, codec)? && !self.bytes.discard((&bytes[..], codec))? {
-                self.bytes.add((&bytes[..], codec))?;
-            }
-        }
-        Ok(())
+        with(other, |other| self.bytes.symmetric_difference_update(other))
     }
 }
 
@@ -367,74 +322,27 @@ impl<T: DeserializeOwned> Set<T> {
 
     /// All elements of one instant.
     pub fn snapshot(&self) -> Result<Vec<T>> {
-        self.bytes.snapshot()?.into_iter().map(decoded).collect()
+        all(self.bytes.snapshot()?)
     }
 
     /// What one side or the other has.
     pub fn union(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
-        let (mut all, mut seen) = (Vec::new(), Seen::of(&[])?);
-        for element in self.bytes.items() {
-            let element = element?;
-            seen.enter(&element, element.codec())?;
-            all.push(decoded(element)?);
-        }
-        self.rest(other.packed()?, seen, &mut all)?;
-        Ok(all)
+        all(with(other, |other| self.bytes.union(other))?)
     }
 
     /// What both have.
     pub fn intersection(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
-        self.those(&Seen::of(&other.packed()?)?, true)
+        all(with(other, |other| self.bytes.intersection(other))?)
     }
 
     /// What only this set has.
     pub fn difference(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
-        self.those(&Seen::of(&other.packed()?)?, false)
+        all(with(other, |other| self.bytes.difference(other))?)
     }
 
     /// What only one of the two has.
     pub fn symmetric_difference(&self, other: impl SetOperand<T>) -> Result<Vec<T>> {
-        let other = other.packed()?;
-        let mut seen = Seen::of(&[])?;
-        let theirs = Seen::of(&other)?;
-        let mut all = Vec::new();
-        for element in self.bytes.items() {
-            let element = element?;
-            seen.enter(&element, element.codec())?;
-            if !theirs.has(&element)? {
-                all.push(decoded(element)?);
-            }
-        }
-        self.rest(other, seen, &mut all)?;
-        Ok(all)
-    }
-
-    /// Own elements that `other` has, or has not.
-    fn those(&self, other: &Seen, wanted: bool) -> Result<Vec<T>> {
-        let mut all = Vec::new();
-        for element in self.bytes.items() {
-            let element = element?;
-            if other.has(&element)? == wanted {
-                all.push(decoded(element)?);
-            }
-        }
-        Ok(all)
-    }
-
-    /// Appends what was not seen yet.
-    fn rest(&self, other: Vec<(Vec<u8>, u8)>, mut seen: Seen, all: &mut Vec<T>) -> Result<()> {
-        for (bytes, codec) in other {
-            if codec != codec::MESSAGEPACK {
-                return Err(Error::new(
-                    ErrorKind::Decode,
-                    format!("an element of the other set is of codec {codec}, not MessagePack ({:?} has none such)", self.bytes),
-                ));
-            }
-            if seen.enter(&bytes, codec)? {
-                all.push(codec::decode(&bytes)?);
-            }
-        }
-        Ok(())
+        all(with(other, |other| self.bytes.symmetric_difference(other))?)
     }
 }
 

@@ -30,6 +30,24 @@ impl BytesList {
         self.get_slice(..)
     }
 
+    /// All items of one instant, and then these: Python's `+`.
+    pub fn plus(&self, more: &[Packed<'_>]) -> Result<Vec<Message>> {
+        let mut all = self.to_vec()?;
+        all.extend(more.iter().map(|item| Message::of(item.bytes, item.codec)));
+        Ok(all)
+    }
+
+    /// All items of one instant, so many times over: Python's `*`.
+    pub fn times(&self, times: usize) -> Result<Vec<Message>> {
+        let items = self.to_vec()?;
+        let mut all = Vec::new();
+        // Not even the places for them: that is an answer, and not the end of the process.
+        let places = items.len().checked_mul(times).filter(|places| all.try_reserve_exact(*places).is_ok());
+        places.ok_or_else(|| Error::new(ErrorKind::TooLarge, format!("{times} times {} items are more than memory can hold", items.len())))?;
+        all.extend(std::iter::repeat_n(&items, times).flatten().map(|item| Message::of(item, item.codec())));
+        Ok(all)
+    }
+
     /// The items of a slice become these. With a step of 1 they may be more or fewer than there were (so an empty slice inserts); else [`ErrorKind::InvalidArgument`] if they are not
     /// as many.
     pub fn set_slice(&self, slice: impl Into<Slice>, items: &[Packed<'_>]) -> Result<()> {

@@ -203,6 +203,12 @@ impl Connection {
         Ok(Message::own(frame.bytes, frame.codec))
     }
 
+    /// As [`Connection::recv_message`], if it has no more than `most` bytes. A longer one is [`ErrorKind::TooLarge`], and can still be received.
+    pub fn recv_message_max(&self, most: u64, time: Option<Duration>) -> Result<Message> {
+        let frame = self.receive(most, Deadline::after(time))?;
+        Ok(Message::own(frame.bytes, frame.codec))
+    }
+
     /// The next message with its descriptors, all of them close-on-exec. `time`: none is for ever.
     ///
     /// If this process has no numbers left for the descriptors, they are lost: the error is of the system (`EMFILE`), and the message comes with it.

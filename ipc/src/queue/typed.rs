@@ -163,9 +163,9 @@ mod tests {
             let (name, block) = lease.value().unwrap();
             assert_eq!(lease.deliveries(), round);
             if round == 2 {
-                lease.ack().unwrap()
+                lease.ack().unwrap();
             } else {
-                drop(lease)
+                drop(lease);
             }
             assert_eq!((name.as_str(), block.len(), block[99_999]), ("half", 100_000, 0.5));
         }

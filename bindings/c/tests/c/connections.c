@@ -27,6 +27,13 @@ static void pipes(void)
     CHECK(len == 5 && memcmp(buffer, "hello", 5) == 0);
     OK(pp_connection_send(b, pp_raw("too long a message", 18), 0, &error));
     EXPECT(PP_TOO_LARGE, NULL, pp_connection_recv_into(a, buffer, sizeof buffer, PP_FOREVER, &len, &error));
+    OK(pp_connection_send(b, pp_raw("seventeen letters", 17), 0, &error));
+    EXPECT(PP_TOO_LARGE, NULL, pp_connection_recv_max(a, 16, PP_FOREVER, &message, &error));
+    BAD("message", pp_connection_recv_max(a, 17, PP_FOREVER, NULL, &error));
+    OK(pp_connection_recv_max(a, 17, PP_FOREVER, &message, &error));
+    CHECK(pp_message_data(message, &len) != NULL && len == 17);
+    pp_message_free(message);
+    EXPECT(PP_TIMEOUT, NULL, pp_connection_recv_max(a, 17, 0, &message, &error));
     CHECK(pipe(fds) == 0);
     OK(pp_connection_send_with(a, "fd", 2, &fds[1], 1, PP_FOREVER, &error));
     OK(pp_connection_recv_with(b, PP_FOREVER, &message, got, 2, &count, &error));

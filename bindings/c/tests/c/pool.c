@@ -30,6 +30,16 @@ static pp_future_t *add(const pp_pool_t *pool, size_t count, int64_t a, int64_t 
     return future;
 }
 
+/* Until a worker is in a call: on a busy machine a cancel could come before. */
+static void until_it_runs(const pp_pool_t *pool)
+{
+    pp_progress_t progress = {0, 0, 0, 0, 0};
+    while (progress.running == 0) {
+        OK(pp_pool_progress(pool, &progress, &error));
+        rest();
+    }
+}
+
 static int64_t integer(pp_future_t *future, size_t index)
 {
     pp_message_t *result = NULL;
@@ -115,6 +125,7 @@ static void calls(void)
     BAD("open", pp_pool_join(pool, 0, &error));
     OK(pp_pool_fd(pool, &fd, &error));
     future = submit(pool, "spin", NULL);
+    until_it_runs(pool);
     OK(pp_pool_close(pool, &error));
     OK(pp_pool_close(pool, &error));
     CHECK(!pp_pool_is_open(pool));

@@ -44,6 +44,7 @@ fn nothing(parameter: &str) -> String {
     match kind {
         "pp_datum_t" => "nothing_datum".into(),
         "pp_slice_t" => "nothing_slice".into(),
+        "pp_elements_t" => "nothing_elements".into(),
         kind if kind.starts_with("pp_") => "NULL".into(), // a pointer to a function
         "bool" => "false".into(),
         _ => "0".into(),
@@ -58,7 +59,7 @@ fn every_function_refuses_nothing_at_all() {
     missing.retain(|name| !declarations.iter().any(|(_, declared, _)| declared == name));
     assert!(missing.is_empty(), "declarations that were not understood: {missing:?}");
     let mut program = String::from(
-        "#include \"check.h\"\nint main(void)\n{\n    pp_error_t *error;\n    int32_t status;\n    pp_datum_t nothing_datum;\n    pp_slice_t nothing_slice;\n    memset(&nothing_datum, 0, sizeof nothing_datum);\n    memset(&nothing_slice, 0, sizeof nothing_slice);\n",
+        "#include \"check.h\"\nint main(void)\n{\n    pp_error_t *error;\n    int32_t status;\n    pp_datum_t nothing_datum;\n    pp_slice_t nothing_slice;\n    pp_elements_t nothing_elements;\n    memset(&nothing_datum, 0, sizeof nothing_datum);\n    memset(&nothing_slice, 0, sizeof nothing_slice);\n    memset(&nothing_elements, 0, sizeof nothing_elements);\n",
     );
     for (kind, name, parameters) in &declarations {
         let arguments: Vec<String> = parameters.iter().map(|parameter| nothing(parameter)).collect();

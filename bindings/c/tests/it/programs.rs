@@ -12,7 +12,7 @@ use super::here;
 use super::stage::{Folder, prefix};
 
 /// Not for Valgrind, which (3.19) knows no pidfd: no process can be watched there. The address sanitizer looks for their leaks.
-const STARTS_PROCESSES: &[&str] = &["pool", "process", "worker"];
+const STARTS_PROCESSES: &[&str] = &["block", "pool", "process", "worker"];
 pub(crate) const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"];
 
 pub(crate) fn programs() -> Vec<PathBuf> {

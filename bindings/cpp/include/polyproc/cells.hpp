@@ -54,6 +54,24 @@ pp_cells_t *open_cells(const fabric &in, int32_t kind, const name &name, open mo
     return made<pp_cells_t>(how, pp_cells_open, in.native(), kind, name.get(), opening(name, mode), &options);
 }
 
+// What a ticket leads to; wrong_type: it is not of this kind, or has other cells.
+template <class T>
+pp_cells_t *cells_of(const ticket &ticket, int32_t kind, const failing &how)
+{
+    handle<pp_cells_t, pp_cells_free> found(made<pp_cells_t>(how, pp_cells_from_ticket, &ticket));
+    int32_t is = 0, code = 0;
+    std::size_t size = 0;
+    if (!found || !how(pp_cells_kind, found.native(), &is) || !how(pp_cells_code, found.native(), &code) || !how(pp_cells_cell_size, found.native(), &size)) {
+        return nullptr;
+    }
+    code = code == 'l' ? 'q' : code == 'L' ? 'Q' : code;
+    if (is != kind || code != cell_code<T>() || size != sizeof(T)) {
+        how.fail(error(status::wrong_type, "the ticket leads to cells of another type: '" + std::string(1, static_cast<char>(code)) + "', " + std::to_string(size) + " bytes each"));
+        return nullptr;
+    }
+    return found.release();
+}
+
 } // namespace detail
 
 // What values and arrays have in common. A guard takes them: polyproc::guard held(cells).
@@ -83,6 +101,15 @@ class cells : public lockable<pp_cells_t, pp_cells_acquire, pp_cells_release, ob
     void set(std::size_t index, const T &item, failing how = {}) const
     {
         how(pp_cells_write, this->native(), index, static_cast<const void *>(&item), sizeof item);
+    }
+    // So many in a row; invalid_argument: they are not all there, and none is read or written.
+    void read(std::size_t from, span<T> into, failing how = {}) const
+    {
+        how(pp_cells_read, this->native(), from, static_cast<void *>(into.data()), into.size() * sizeof(T));
+    }
+    void write(std::size_t from, span<const T> items, failing how = {}) const
+    {
+        how(pp_cells_write, this->native(), from, static_cast<const void *>(items.data()), items.size() * sizeof(T));
     }
     // Of integers, in one atomic step: what was there before.
     T exchange(T item, std::size_t index = 0, failing how = {}) const { return step(pp_cells_swap, item, index, how); }
@@ -125,7 +152,7 @@ class value : public cells<T> {
         : cells<T>(detail::open_cells<T>(in, PP_KIND_VALUE, name, mode, 1, &first, locking::own, &lock, how))
     {
     }
-    explicit value(const polyproc::ticket &ticket, failing how = {}) : cells<T>(made<pp_cells_t>(how, pp_cells_from_ticket, &ticket)) {}
+    explicit value(const polyproc::ticket &ticket, failing how = {}) : cells<T>(detail::cells_of<T>(ticket, PP_KIND_VALUE, how)) {}
 
     T load(failing how = {}) const { return this->get(0, how); }
     void store(const T &item, failing how = {}) const { this->set(0, item, how); }
@@ -148,7 +175,7 @@ class array : public cells<T> {
         : cells<T>(detail::open_cells<T>(in, PP_KIND_ARRAY, name, mode, size, nullptr, locking::own, &lock, how))
     {
     }
-    explicit array(const polyproc::ticket &ticket, failing how = {}) : cells<T>(made<pp_cells_t>(how, pp_cells_from_ticket, &ticket)) {}
+    explicit array(const polyproc::ticket &ticket, failing how = {}) : cells<T>(detail::cells_of<T>(ticket, PP_KIND_ARRAY, how)) {}
 
     T operator[](std::size_t index) const { return this->get(index); }
     // A copy of all; as get has it, each cell for itself.

@@ -39,6 +39,9 @@ struct reading {
     std::size_t size;
     std::size_t at;
     failing how;
+    // What the bytes are of: columns may lie beside a message's value, or beside the arguments of a call.
+    const pp_message_t *message = nullptr;
+    const pp_call_t *call = nullptr;
 
     template <class Function, class... Out>
     bool next(Function function, Out... out)

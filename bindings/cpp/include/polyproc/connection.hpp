@@ -49,6 +49,13 @@ class connection : public handle<pp_connection_t, pp_connection_free> {
         pp_message_t *out = made<pp_message_t>(how, pp_connection_recv, native(), wait.nanoseconds());
         return out == nullptr ? T{} : unpack<T>(message(out), how);
     }
+    // The same, if it has no more than so many bytes; too_large: it has more, and can still be received.
+    template <class T = message>
+    T recv_max(uint64_t most, timeout wait = forever, failing how = {}) const
+    {
+        pp_message_t *out = made<pp_message_t>(how, pp_connection_recv_max, native(), most, wait.nanoseconds());
+        return out == nullptr ? T{} : unpack<T>(message(out), how);
+    }
     // Whether there is a message, or the end.
     bool poll(timeout wait = std::chrono::seconds(0), failing how = {}) const
     {

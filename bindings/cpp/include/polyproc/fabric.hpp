@@ -35,6 +35,20 @@ class fabric : public handle<pp_fabric_t, pp_fabric_free> {
     bool is_alive(uint64_t owner, failing how = {}) const { return asked<bool>(how, pp_fabric_is_alive, native(), owner); }
     // Takes the name away from an object; the object stays until its last handle or ticket.
     void remove(const std::string &name, failing how = {}) const { how(pp_fabric_remove, native(), name.c_str()); }
+    // What no other fabric has, as 32 hexadecimal digits.
+    std::string id(failing how = {}) const
+    {
+        static const char digits[] = "0123456789abcdef";
+        uint8_t id[16] = {0};
+        std::string text;
+        if (how(pp_fabric_id, native(), id)) {
+            for (uint8_t byte : id) {
+                text += digits[byte >> 4];
+                text += digits[byte & 15];
+            }
+        }
+        return text;
+    }
     // What is in the shared memory; `problems` is 0.
     pp_report_t check(failing how = {}) const { return asked<pp_report_t>(how, pp_fabric_check, native()); }
     std::string name_text(failing how = {}) const

@@ -95,6 +95,20 @@ class list : public object<pp_list_t, pp_list_free, pp_list_ticket, pp_list_dest
     void reverse(failing how = {}) const { how(pp_list_reverse, this->native()); }
     void repeat(std::size_t times, failing how = {}) const { how(pp_list_repeat, this->native(), times); }
 
+    // All items and then these, which are the caller's; the list stays as it is.
+    batch<T> plus(span<const T> items, failing how = {}) const
+    {
+        packed_many data(how);
+        for (const T &item : items) {
+            if (!data.add(item)) {
+                return {};
+            }
+        }
+        return batch<T>(made<pp_messages_t>(how, pp_list_plus, this->native(), data.data(), data.size()));
+    }
+    // All items so many times over, which are the caller's.
+    batch<T> times(std::size_t times, failing how = {}) const { return batch<T>(made<pp_messages_t>(how, pp_list_times, this->native(), times)); }
+
     batch<T> get(slice of, failing how = {}) const
     {
         return batch<T>(made<pp_messages_t>(how, pp_list_get_slice, this->native(), static_cast<pp_slice_t>(of)));

@@ -28,6 +28,13 @@ class message : public handle<pp_message_t, pp_message_free> {
     bool is_shared() const noexcept { return pp_message_is_shared(native()); }
     // Why it is a dead letter, as polyproc.h has it; 0: it is none.
     int32_t dead_letter() const noexcept { return pp_message_dead_letter(native(), nullptr); }
+    // How often it had been delivered when it became one.
+    uint32_t deliveries() const noexcept
+    {
+        uint32_t times = 0;
+        pp_message_dead_letter(native(), &times);
+        return times;
+    }
     // The item. wrong_type: it is of another type; the message stays.
     template <class T>
     T as(failing how = {}) const;
@@ -79,7 +86,7 @@ bool unpack_lent(const pp_message_t *from, T &out, const failing &how)
             return true;
         }
     }
-    reading at{nullptr, 0, 0, how};
+    reading at{nullptr, 0, 0, how, from, nullptr};
     return how(pp_message_value, from, &at.data, &at.size) && coder<T>::read(at, out);
 }
 

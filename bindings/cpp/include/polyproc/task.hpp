@@ -67,7 +67,7 @@ int32_t run_task(void *context, const pp_call_t *lent, const void *data, std::si
     try {
         error problem;
         arguments read{};
-        reading from{data, size, 0, failing(problem)};
+        reading from{data, size, 0, failing(problem), nullptr, lent};
         if (!coder<arguments>::read(from, read)) {
             return pp_call_bad_arguments(lent, problem.what());
         }
