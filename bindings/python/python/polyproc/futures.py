@@ -123,9 +123,9 @@ class ProcessPoolExecutor(Executor):
             pool = self._started()
             future = Future()
             if chunk:
-                future._call = pool._inner.chunk(fn, args, True, options, None)
+                future._call = pool._inner.chunk(fn, args, True, options, pool)
             else:
-                future._call = pool._inner.call(fn, args, kwargs, options, None)
+                future._call = pool._inner.call(fn, args, kwargs, options, pool)
             self._pending.add(future)
 
             def tell(future=future, pending=self._pending):
