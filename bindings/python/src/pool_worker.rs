@@ -130,19 +130,9 @@ fn map(call: &OfferedCall<'_>, star: bool) -> Result<Encoded, Failure> {
         let run = || -> PyResult<Encoded> {
             let function = function(py, of)?;
             let items = from_bytes(py, items.1, items.0)?.cast_into::<PyList>()?;
-            let values = PyList::empty(py);
-            for item in items {
-                let value = if star {
-                    let args = match item.cast_into::<PyTuple>() {
-                        Ok(args) => args,
-                        Err(other) => py.get_type::<PyTuple>().call1((other.into_inner(),))?.cast_into::<PyTuple>()?,
-                    };
-                    function.call1(args)?
-                } else {
-                    function.call1((item,))?
-                };
-                values.append(value)?;
-            }
+            // In Python's own loops: a call from there costs less than one from here.
+            let results = if star { py.import("itertools")?.getattr("starmap")? } else { py.import("builtins")?.getattr("map")? }.call1((function, items))?;
+            let values = py.get_type::<PyList>().call1((results,))?;
             answer(py, &values)
         };
         run().map_err(|error| failure(py, error))
