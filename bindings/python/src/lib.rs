@@ -15,10 +15,12 @@ mod dict;
 mod error;
 mod event;
 mod fabric;
+mod lease;
 mod list;
 mod lock;
 mod memory;
 mod named;
+mod pollable;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -43,11 +45,15 @@ mod _core {
     #[pymodule_export]
     use crate::fabric::{Fabric, attach, before_fork, family};
     #[pymodule_export]
+    use crate::lease::Lease;
+    #[pymodule_export]
     use crate::list::List;
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
     use crate::named::{Block, CellList};
+    #[pymodule_export]
+    use crate::pollable::Pollable;
     #[pymodule_export]
     use crate::queue::{JoinableQueue, Queue, SimpleQueue};
     #[pymodule_export]
