@@ -29,6 +29,7 @@ mod layout;
 mod lease;
 mod leased;
 mod message;
+mod privately;
 mod put;
 mod quick;
 mod ring;
@@ -52,6 +53,8 @@ pub use holders::LeaseInfo;
 pub use leased::{Lease, Reclaimed};
 pub(crate) use message::View;
 pub use message::{Loan, Message};
+pub use privately::Privately;
+pub(crate) use privately::before_fork;
 
 use crate::block::parcel::WITH_BLOCKS;
 use crate::block::{Packing, Parcel};

@@ -9,8 +9,8 @@ import types
 
 from . import _stdlib  # first: it keeps the originals
 from . import _core, context
-from ._core import Fabric
 from ._errors import OwnerDiedWarning
+from ._fabric import Fabric
 from ._stdlib import reduction as reducer  # noqa: F401
 from .context import *  # noqa: F401,F403
 

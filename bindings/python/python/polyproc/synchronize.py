@@ -8,6 +8,7 @@ import threading
 import time
 
 from . import _core, _handles
+from ._async import AsyncAcquire, AsyncWait
 from ._stdlib import complete
 from ._stdlib import synchronize as _reference
 from ._stdlib import process
@@ -33,14 +34,14 @@ def _holder(owner, mine):
     return name if thread == "MainThread" else f"{name}|{thread}"
 
 
-class Lock(_core.Lock):
+class Lock(_core.Lock, AsyncAcquire):
     __doc__ = _core.Lock.__doc__
 
     def __repr__(self):
         return f"<{type(self).__name__}(owner={_holder(self.owner(), True)})>"
 
 
-class RLock(_core.RLock):
+class RLock(_core.RLock, AsyncAcquire):
     __doc__ = _core.RLock.__doc__
 
     def __repr__(self):
@@ -49,14 +50,14 @@ class RLock(_core.RLock):
         return f"<{type(self).__name__}({_holder(owner, depth > 0)}, {count})>"
 
 
-class Semaphore(_core.Semaphore):
+class Semaphore(_core.Semaphore, AsyncAcquire):
     __doc__ = _core.Semaphore.__doc__
 
     def __repr__(self):
         return f"<{type(self).__name__}(value={self.get_value()})>"
 
 
-class BoundedSemaphore(_core.BoundedSemaphore):
+class BoundedSemaphore(_core.BoundedSemaphore, AsyncAcquire):
     __doc__ = _core.BoundedSemaphore.__doc__
 
     def __repr__(self):
@@ -101,7 +102,7 @@ class Condition(_core.Condition):
         return _handles.rebuild, (type(self), self.ticket(), _handles.descriptor(self.fabric), self._lock), own or None
 
 
-class Event(_core.Event):
+class Event(_core.Event, AsyncWait):
     __doc__ = _core.Event.__doc__
 
     def __repr__(self):
