@@ -32,8 +32,14 @@ for _name, _value in vars(_reference).items():
         globals().setdefault(_name, _value)
 
 
+#: What pools have besides, by the module that is imported when it is asked for.
+_LATER = {"task": "pool", "cancelled": "pool", "worker_number": "pool"}
+
+
 def __getattr__(name):
     """Submodules are there without an import of their own."""
+    if name in _LATER:
+        return getattr(importlib.import_module("polyproc." + _LATER[name]), name)
     if not name.startswith("_"):
         try:
             return importlib.import_module("polyproc." + name)
