@@ -6,6 +6,8 @@
 //!    changes its page. So when the collector comes to the mark, every call without an outcome that 2 did not see has not begun, and never will: it fails.
 //! 4. The job leaves the table, and the set, when every one of its calls was met by a worker and skipped, or taken from a dead one.
 //!
+//! Where only what has not begun is to be cancelled, 2 leaves the running call alone: it is neither told nor condemned.
+//!
 //! Must not know how a job keeps its outcomes.
 
 use std::sync::Arc;
