@@ -238,7 +238,7 @@ fn body(call: &Call, fabric: &Fabric) -> i32 {
         Entry::Process { mailbox } => crate::process::child(mailbox),
         Entry::Worker { number, place, tickets } => {
             crate::worker::enter(*place);
-            crate::pool::worker::run(fabric, *number, tickets)
+            crate::pool::worker::run(fabric, *number, tickets, None)
         }
         // They have no body here.
         Entry::Server | Entry::Command { .. } => 1,

@@ -3,18 +3,20 @@
 //! All through the pidfd, so a pid that was given to somebody else is never touched. A child of the fork server is collected there, and its end comes over a link; if the server
 //! dies, the pidfd still tells that the child ended, but perhaps nobody how. Must not know what the process runs.
 
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use polyproc_ipc::{Fabric, Owner};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use polyproc_ipc::{BytesQueue, Fabric, Owner};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 
 use crate::boot::Entry;
 use crate::error::{Error, Result};
+use crate::pool::{Collected, StartedWorker};
 use crate::start::server::{Report, look};
 use crate::start::tail::Tail;
 use crate::start::{Launch, Launched, Options, StartMethod, What, fork_generation, launch};
@@ -45,6 +47,20 @@ pub(crate) struct Child {
     tail: Option<Tail>,
     /// Whether it was started from here; else it can be watched, and not collected.
     kin: bool,
+    /// Who started it for us, and perhaps collects it.
+    foreign: Option<Foreign>,
+}
+
+/// A process that was started by somebody else's means, and the queue in which it finds what it is to be.
+pub(crate) struct Foreign {
+    pub(crate) started: Box<dyn StartedWorker>,
+    pub(crate) mailbox: BytesQueue,
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} by a starter", self.started.pid())
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +85,25 @@ impl Child {
     pub(crate) fn new(launched: Launched) -> Child {
         let Launched { pid, pidfd, lost, report, pipes } = launched;
         let known = if lost { Known::End(End::Lost) } else { Known::Nothing };
-        Child { pid, pidfd, report, home: fork_generation(), end: Mutex::new(known), tail: pipes.tail, kin: true }
+        Child { pid, pidfd, report, home: fork_generation(), end: Mutex::new(known), tail: pipes.tail, kin: true, foreign: None }
+    }
+
+    /// One that a starter has started just now.
+    pub(crate) fn foreign(foreign: Foreign) -> Result<Child, Errno> {
+        let pid = i32::try_from(foreign.started.pid()).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+        let (pidfd, known) = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => (pidfd, Known::Nothing),
+            // It has ended, and somebody has collected it.
+            Err(Errno::SRCH) => {
+                let end = if let Collected::Code(code) = foreign.started.collect() { End::Code(code) } else { End::Lost };
+                (eventfd(1, EventfdFlags::CLOEXEC)?, Known::End(end))
+            }
+            Err(errno) => {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                return Err(errno);
+            }
+        };
+        Ok(Child { pid, pidfd, report: None, home: fork_generation(), end: Mutex::new(known), tail: None, kin: true, foreign: Some(foreign) })
     }
 
     /// A member of a fabric, which was not started from here.
@@ -86,7 +120,7 @@ impl Child {
         if i32::try_from(listed.pid) != Ok(pid.as_raw_nonzero().get()) || start_time(listed.pid) != Some(listed.start_time) {
             return Err(strange());
         }
-        Ok(Child { pid, pidfd, report: None, home: fork_generation(), end: Mutex::new(Known::Nothing), tail: None, kin: false })
+        Ok(Child { pid, pidfd, report: None, home: fork_generation(), end: Mutex::new(Known::Nothing), tail: None, kin: false, foreign: None })
     }
 
     /// Whether it was started from here.
@@ -157,6 +191,12 @@ impl Child {
                 self.pid()
             )));
         }
+        if let Some(foreign) = &self.foreign {
+            if !self.has_ended() {
+                return Ok(None);
+            }
+            self.collect_foreign(foreign);
+        }
         let mut known = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         if let Known::End(end) = *known {
             return Ok(Some(end));
@@ -191,6 +231,21 @@ impl Child {
         };
         *known = Known::End(end);
         Ok(Some(end))
+    }
+
+    /// Has it collected by who started it, if that is not ours to do.
+    fn collect_foreign(&self, foreign: &Foreign) {
+        if matches!(*self.end.lock().unwrap_or_else(PoisonError::into_inner), Known::End(_)) {
+            return;
+        }
+        let _ = foreign.mailbox.destroy();
+        // Foreign code: nothing is locked.
+        let end = match foreign.started.collect() {
+            Collected::Code(code) => End::Code(code),
+            Collected::Unknown => End::Lost,
+            Collected::ByPool => return,
+        };
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Known::End(end);
     }
 
     /// What the fork server has to say.

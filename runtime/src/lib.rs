@@ -68,6 +68,7 @@ mod pool;
 mod process;
 pub mod progress;
 mod registry;
+mod serving;
 mod start;
 mod task;
 pub mod trace;
@@ -85,12 +86,12 @@ pub use polyproc_ipc as ipc;
 pub use polyproc_ipc::*;
 pub use polyproc_macros::task;
 pub use pool::{
-    AsCompleted, AsyncResult, Calls, Completions, Imap, JobProgress, Leaver, MemoryLimit, Options, Pool, PoolBuilder, PoolClient, Priority, Progress, Retry,
-    Stepped, WaitUntil, Worker, WorkerInfo, WorkerProgress, as_completed, wait_calls,
+    AsCompleted, AsyncResult, Calls, Collected, Completions, Imap, JobProgress, Leaver, MemoryLimit, Options, Pool, PoolBuilder, PoolClient, Priority,
+    Progress, Retry, StartedWorker, Starter, Stepped, WaitUntil, Worker, WorkerInfo, WorkerOrder, WorkerProgress, as_completed, wait_calls,
 };
 pub use process::{CommandBuilder, CurrentProcess, Exit, ParentProcess, Process, ProcessBuilder, active_children, current, parent};
 pub use start::server::{fork_server_pid, set_fork_server_preload};
-pub use start::{StartMethod, Stdio, set_start_method, start_method};
+pub use start::{StartMethod, Stdio, StillForFork, set_start_method, start_method};
 pub use task::{Task, TaskFn};
 #[cfg(feature = "log")]
 pub use tracing::Level as LogLevel;

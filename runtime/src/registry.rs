@@ -118,3 +118,8 @@ pub(crate) fn hold_still<R>(body: impl FnOnce() -> R) -> R {
     let _held = OFFERED.write().unwrap_or_else(PoisonError::into_inner);
     body()
 }
+
+/// As [`hold_still`], until what it gives is dropped.
+pub(crate) fn be_still() -> impl Sized + 'static {
+    OFFERED.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use crate::serving::{serve, serve_with_signals};
+
 type Values = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 
 /// The place of this worker in its pool, plus one; 0: this process is no worker.

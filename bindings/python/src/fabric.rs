@@ -149,12 +149,6 @@ pub(crate) fn pid(fabric: &ipc::Fabric, owner: Option<ipc::Owner>) -> Option<u32
     fabric.members().into_iter().find(|member| member.owner == owner).map(|member| member.pid)
 }
 
-/// Before a fork: what this process made belongs to its fabrics from now on, since the child has it too.
-#[pyfunction]
-pub(crate) fn before_fork(py: Python<'_>) -> PyResult<()> {
-    ipc::Fabric::keep_all().or_raise(py)
-}
-
 fn helper<'a>(py: Python<'_>, name: &str, cell: &'a PyOnceLock<Py<PyAny>>) -> PyResult<&'a Py<PyAny>> {
     cell.get_or_try_init(py, || Ok(py.import("polyproc._handles")?.getattr(name)?.unbind()))
 }

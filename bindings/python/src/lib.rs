@@ -15,12 +15,16 @@ mod dict;
 mod error;
 mod event;
 mod fabric;
+mod fork;
 mod lease;
 mod list;
 mod lock;
 mod memory;
 mod named;
 mod pollable;
+mod pool;
+mod pool_call;
+mod pool_worker;
 mod queue;
 mod rlock;
 mod semaphore;
@@ -43,7 +47,9 @@ mod _core {
     #[pymodule_export]
     use crate::event::Event;
     #[pymodule_export]
-    use crate::fabric::{Fabric, attach, before_fork, family};
+    use crate::fabric::{Fabric, attach, family};
+    #[pymodule_export]
+    use crate::fork::{after_fork, before_fork};
     #[pymodule_export]
     use crate::lease::Lease;
     #[pymodule_export]
@@ -54,6 +60,12 @@ mod _core {
     use crate::named::{Block, CellList};
     #[pymodule_export]
     use crate::pollable::Pollable;
+    #[pymodule_export]
+    use crate::pool::{Options, Pool};
+    #[pymodule_export]
+    use crate::pool_call::{Call, Completions, MapCall};
+    #[pymodule_export]
+    use crate::pool_worker::{cancelled, offer, serve, worker_number};
     #[pymodule_export]
     use crate::queue::{JoinableQueue, Queue, SimpleQueue};
     #[pymodule_export]

@@ -125,6 +125,25 @@ impl Fabric {
         body()
     }
 
+    /// As [`hold_still`](Fabric::hold_still), from now until what this gives is dropped, by the same thread.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn be_still() -> Still {
+        Still(lock(&CURRENT), lock(&ATTACHED))
+    }
+
+    /// The fabric of this identity, if this process has it attached.
+    ///
+    /// ```
+    /// use polyproc_ipc::Fabric;
+    /// let fabric = Fabric::new()?;
+    /// assert_eq!(Fabric::attached(fabric.id()).map(|found| found.id()), Some(fabric.id()));
+    /// # Ok::<(), polyproc_ipc::Error>(())
+    /// ```
+    pub fn attached(id: FabricId) -> Option<Fabric> {
+        Fabric::by_id(id)
+    }
+
     /// Attaches by descriptor, as a child does with the one it inherited.
     pub fn attach(descriptor: OwnedFd) -> Result<Fabric> {
         let segment = Segment::attach(descriptor, "the inherited fabric")?;
@@ -407,6 +426,11 @@ impl std::fmt::Debug for Fabric {
 
 static CURRENT: Mutex<Option<Fabric>> = Mutex::new(None);
 static ATTACHED: Mutex<Vec<(FabricId, Weak<Inner>)>> = Mutex::new(Vec::new());
+
+/// What [`Fabric::be_still`] gives.
+#[doc(hidden)]
+#[allow(dead_code, reason = "held, and never looked at")]
+pub struct Still(MutexGuard<'static, Option<Fabric>>, MutexGuard<'static, Vec<(FabricId, Weak<Inner>)>>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

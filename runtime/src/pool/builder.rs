@@ -13,6 +13,7 @@ use super::journal::Keep;
 use super::limits::MemoryLimit;
 use super::options::Options;
 use super::setup::Setup;
+use super::starter::Means;
 use super::stderr::Stderr;
 use super::table::Shared;
 use super::{Pool, cpus, hooks, supervisor};
@@ -66,6 +67,7 @@ pub struct PoolBuilder {
     events: Keep,
     method: StartMethod,
     name: Option<String>,
+    pub(super) means: Means,
     pub(super) stderr: Stderr,
 }
 
@@ -80,6 +82,10 @@ enum Pin {
 
 /// How many jobs a pool holds at most, if nothing else was said.
 const MAX_PENDING: usize = 65_536;
+
+/// The supervisor's stack, and where a starter may fork on it; only what is used takes memory.
+const STACK: usize = 2 << 20;
+const STACK_TO_FORK: usize = 16 << 20;
 
 /// What the user chose, checked, with the rest filled in. It does not change while the pool lives.
 #[derive(Debug, Clone)]
@@ -111,6 +117,8 @@ pub(super) struct Settings {
     pub(super) events: Keep,
     /// How they are started.
     pub(super) method: StartMethod,
+    /// By whom, if not by the pool.
+    pub(super) means: Means,
     /// Where their standard error leads.
     pub(super) stderr: Stderr,
 }
@@ -301,6 +309,7 @@ impl PoolBuilder {
     /// again from time to time, and the pool works with those it has; without any it gives up.
     pub fn build(self) -> Result<Pool> {
         let settings = self.settings()?;
+        let foreign = settings.means.is_foreign();
         let fabric = self.fabric.map_or_else(Fabric::current, Ok)?;
         let ended = End::new()?;
         let shared = Arc::new(Shared::new(fabric, settings)?);
@@ -326,7 +335,9 @@ impl PoolBuilder {
                 supervisor::run(&shared, live);
             }
         };
-        match std::thread::Builder::new().name("polyproc-supervise".into()).spawn(body) {
+        // What a starter forks goes on with the stack of the thread that did it, and runs any code there.
+        let stack = if foreign { STACK_TO_FORK } else { STACK };
+        match std::thread::Builder::new().name("polyproc-supervise".into()).stack_size(stack).spawn(body) {
             Ok(supervisor) => {
                 // Also after a failure: the supervisor ends at once then, and takes what was started with it.
                 let pool = Pool { shared, supervisor: Mutex::new(Some(supervisor)), ended };
@@ -374,6 +385,9 @@ impl PoolBuilder {
         if self.method == StartMethod::ForkServer && !cpus.is_empty() {
             return Err(Error::argument("workers that the fork server starts cannot be pinned to processors: use StartMethod::Spawn"));
         }
+        if self.means.is_foreign() && !self.stderr.is_plain() {
+            return Err(Error::argument("the standard error of workers by a starter is the starter's, and cannot be captured or hidden by the pool"));
+        }
         let environment = match self.threads {
             Some(0) => Vec::new(),
             Some(threads) => cpus::thread_variables(threads, true),
@@ -398,6 +412,7 @@ impl PoolBuilder {
             environment,
             options: self.options,
             method: self.method,
+            means: self.means.clone(),
             stderr: self.stderr,
             events: self.events.clone(),
             max_pending: self.max_pending.unwrap_or(MAX_PENDING),

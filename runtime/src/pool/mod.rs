@@ -11,6 +11,7 @@
 //! | `ended` | the descriptor that tells of a pool's end |
 //! | `restarts`, `elastic`, `limits`, `cpus` | what these decide by |
 //! | `worker`, `setup`, `hooks` | the worker's side, and what it is told |
+//! | `starter` | how workers are started, also by the means of another language |
 //! | `stderr` | where workers' standard error leads |
 //! | `desk` | who is in which call, in shared memory |
 //! | `journal`, `progress` | what happened, and how far it is |
@@ -46,6 +47,7 @@ mod restarts;
 #[cfg(test)]
 mod retry_tests;
 mod setup;
+mod starter;
 mod stderr;
 mod supervisor;
 mod table;
@@ -76,6 +78,7 @@ pub use limits::MemoryLimit;
 pub use many::{AsCompleted, WaitUntil, as_completed, wait_calls};
 pub use options::{Options, Priority, Retry};
 pub use progress::{JobProgress, Progress, WorkerProgress};
+pub use starter::{Collected, StartedWorker, Starter, WorkerOrder};
 use table::{Phase, Shared};
 
 /// Worker processes that run tasks.

@@ -52,6 +52,11 @@ impl PoolBuilder {
 }
 
 impl Stderr {
+    /// Nothing is kept or hidden.
+    pub(super) fn is_plain(self) -> bool {
+        self.keep == 0 && !self.hide
+    }
+
     pub(super) fn check(self) -> Result<()> {
         let mut options = Options::for_task();
         self.apply(&mut options);

@@ -11,7 +11,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use polyproc_ipc::{Array, BytesQueue, ErrorKind as Ipc, Fabric, Owner};
 
 use super::builder::Settings;
-use super::cpus::Pinned;
 use super::desk::{Board, Page, Seen};
 use super::guests::Standing;
 use super::journal::Journal;
@@ -22,7 +21,6 @@ use super::warden::Warden;
 use crate::child::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging::TARGET;
-use crate::start::{Entry, WorkerTickets};
 use crate::wire::{self, Letter};
 
 pub(super) use super::job::{Job, Outcome, Payload, Retried, Room, Settled};
@@ -398,39 +396,13 @@ impl Shared {
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 
-    /// Starts a worker; `again`: in the place of one that is gone.
-    pub(super) fn start_worker(&self, place: u32, again: bool) -> Result<Arc<Worker>> {
-        let (number, page) = (self.next_number(), self.spare_page()?);
-        let (tasks, results, cancelled) = (self.tasks.lend(), self.results.lend(), self.board.lend());
-        let (setup, events) = (self.setup.as_ref().map(Array::lend), self.journal.lend());
-        let tickets = WorkerTickets { tasks, results, page: page.lend(), cancelled, setup, events };
-        let entry = Entry::Worker { number, place, tickets: Box::new(tickets) };
-        let settings = &self.settings;
-        self.board.introduce(page, |page| {
-            // Entered under the lock, so that the collector finds a worker that announces itself at once.
-            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-            let pinned = Pinned::to(&self.settings.cpus, place).inspect_err(|_| self.keep_page(page.clone()))?;
-            let child = Child::start(settings.method, settings.program.as_deref(), entry, settings.options_of_workers(), &self.fabric);
-            let child = child.inspect_err(|_| self.keep_page(page.clone()))?;
-            drop(pinned);
-            let (owner, [finished, failed], buried) = (AtomicU64::new(0), [AtomicU64::new(0), AtomicU64::new(0)], AtomicBool::new(false));
-            let worker = Arc::new(Worker { number, place, child, page, buried, owner, finished, failed, facts: Facts::default() });
-            workers.push(worker.clone());
-            drop(workers);
-            let pid = worker.child.pid();
-            self.journal.started(pid, number, again);
-            tracing::info!(target: TARGET, worker = number, pid, again, "worker started");
-            Ok(worker)
-        })
-    }
-
     /// The collector is done with a dead worker: its page is the next one's.
     pub(super) fn bury(&self, worker: &Worker) {
         worker.buried.store(true, Ordering::SeqCst);
         self.keep_page(worker.page.clone());
     }
 
-    fn keep_page(&self, page: Page) {
+    pub(super) fn keep_page(&self, page: Page) {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).push(page);
     }
 

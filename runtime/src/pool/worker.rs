@@ -3,10 +3,11 @@
 //! Whatever instruction it is killed at, the lease and its progress say which call was running; see the protocol in
 //! `runtime/src/README.md`. Must not know jobs, nor what arguments mean.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Lease, Packing, Parcel, Ticket, codec};
+use polyproc_ipc::{BytesQueue, ErrorKind as Ipc, Fabric, Lease, Packing, Parcel, Ticket, codec, interruptible};
 
 use super::desk::{self, Desk};
 use super::journal::Calls;
@@ -14,6 +15,7 @@ use super::setup::Setup;
 use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::memory::Gauge;
 use crate::registry::{self, Run};
+use crate::serving::OnSignal;
 use crate::start::WorkerTickets;
 use crate::task::Exchange;
 use crate::wire::{self, Batch};
@@ -24,13 +26,18 @@ const PROMPT: u64 = 1_000_000;
 /// How long a worker waits before it tries again to put a record into a fabric without memory: nothing tells when there is some.
 const FULL: Duration = Duration::from_millis(5);
 
+/// How often a worker that waits asks whether a signal came: one may come just before it begins to wait.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// In the progress of a lease: so many calls are over, and none is running; the worker leaves.
 pub(super) const LEFT: u64 = 1 << 32;
 
 /// Works until the pool is closed, or wants this worker no more. The answer is the exit code.
-pub(crate) fn run(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> i32 {
-    match serve(fabric, number, tickets) {
+pub(crate) fn run(fabric: &Fabric, number: u32, tickets: &WorkerTickets, on_signal: Option<OnSignal<'_>>) -> i32 {
+    match serve(fabric, number, tickets, on_signal) {
         Ok(code) => code,
+        // The pool is over, and said so to nobody.
+        Err(error) if error.kind() == ErrorKind::Ipc(Ipc::Gone) => 1,
         Err(error) => {
             eprintln!("polyproc: worker {number} (pid {}) ends: {error}", std::process::id());
             1
@@ -38,7 +45,7 @@ pub(crate) fn run(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> i32 
     }
 }
 
-fn serve(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> Result<i32> {
+fn serve(fabric: &Fabric, number: u32, tickets: &WorkerTickets, mut on_signal: Option<OnSignal<'_>>) -> Result<i32> {
     let tasks = BytesQueue::from_ticket(&tickets.tasks)?;
     let results = BytesQueue::from_ticket(&tickets.results)?;
     let desk = Desk::new(&tickets.page, &tickets.cancelled)?;
@@ -55,9 +62,14 @@ fn serve(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> Result<i32> {
     let mut worker = Worker::new(results, desk, owner, tickets.events.as_ref());
     (worker.left, worker.gauge) = (setup.most_calls, setup.soft_memory.map(Gauge::new));
     tracing::debug!(target: crate::logging::TARGET, "takes calls");
+    let mut code = 0;
     loop {
-        let lease = match tasks.get_lease() {
-            Ok(lease) => lease,
+        let lease = match next(&tasks, on_signal.as_mut()) {
+            Ok(ControlFlow::Continue(lease)) => lease,
+            Ok(ControlFlow::Break(wanted)) => {
+                code = wanted;
+                break;
+            }
             Err(error) if error.kind() == Ipc::Closed => break,
             Err(error) => return Err(error.into()),
         };
@@ -71,10 +83,26 @@ fn serve(fabric: &Fabric, number: u32, tickets: &WorkerTickets) -> Result<i32> {
         }
     }
     worker.say_goodbye(number, setup.on_exit.as_deref())?;
-    Ok(0)
+    Ok(code)
 }
 
-pub(super) fn damaged(what: &str) -> Error {
+/// Waits for a batch; or for a signal that makes this worker leave, with the exit code that it says.
+fn next(tasks: &BytesQueue, on_signal: Option<&mut OnSignal<'_>>) -> polyproc_ipc::Result<ControlFlow<i32, Lease>> {
+    let Some(on_signal) = on_signal else { return tasks.get_lease().map(ControlFlow::Continue) };
+    let mut time = Duration::ZERO;
+    loop {
+        let (lease, _) = interruptible(|| match if time.is_zero() { None } else { on_signal() } {
+            Some(code) => Ok(ControlFlow::Break(code)),
+            None => tasks.get_lease_timeout(Some(time)).map(ControlFlow::Continue),
+        });
+        match lease {
+            Err(error) if error.kind() == Ipc::Timeout => time = LOOK,
+            lease => return lease,
+        }
+    }
+}
+
+pub(crate) fn damaged(what: &str) -> Error {
     Error::from(polyproc_ipc::Error::new(Ipc::Corrupt, format!("{what} is damaged")))
 }
 

@@ -131,6 +131,11 @@ pub(crate) fn hold_still<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
+/// As [`hold_still`], until what it gives is dropped.
+pub(crate) fn be_still() -> impl Sized + 'static {
+    lock()
+}
+
 fn lock() -> MutexGuard<'static, Option<CurrentProcess>> {
     ME.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -155,7 +155,8 @@ impl fmt::Display for Traits {
     }
 }
 
-struct Escaped<'a>(&'a str);
+/// A name between colons.
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +175,8 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-fn plain(text: &str) -> Option<String> {
+/// The name that was [escaped](Escaped).
+pub(super) fn plain(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut parts = text.split('%');
     out.push_str(parts.next()?);

@@ -3,12 +3,14 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `call` | the line of text that tells a child what it is |
+//! | `post` | the line of text by which a process that somebody else started finds its pool |
 //! | `options` | what the user chose: environment, directory, streams; and the checks |
 //! | `stdio` | where the standard streams lead |
 //! | `tail` | the last of what a child writes to its standard error |
 //! | `life` | the life pipe: a child ends with its parent |
 //! | `spawn` | this program, or another, from its beginning (`posix_spawn`) |
 //! | `fork` | a copy of this process |
+//! | `still` | what holds still while another language forks |
 //! | `server` | asking the fork server for a process |
 //! | `serve` | the fork server |
 //!
@@ -18,10 +20,12 @@ mod call;
 pub(crate) mod fork;
 pub(crate) mod life;
 mod options;
+mod post;
 pub(crate) mod serve;
 pub(crate) mod server;
 mod spawn;
 mod stdio;
+mod still;
 pub(crate) mod tail;
 
 use std::ffi::{CString, OsString};
@@ -37,8 +41,10 @@ use rustix::process::{Pid, PidfdFlags};
 pub(crate) use call::{Call, Entry, Traits, WorkerTickets};
 pub(crate) use life::fork_generation;
 pub(crate) use options::{Options, find_program, shared_options};
+pub(crate) use post::Post;
 pub(crate) use stdio::Pipes;
 pub use stdio::Stdio;
+pub use still::StillForFork;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging;

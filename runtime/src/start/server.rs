@@ -122,6 +122,11 @@ pub(super) fn hold_still<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
+/// As [`hold_still`], until what it gives is dropped.
+pub(super) fn be_still() -> impl Sized + 'static {
+    (lock(&SERVER), lock(&PRELOAD))
+}
+
 /// Has a process forked: its pid, a pidfd, and the link.
 pub(super) fn order(order: &Order, memory: BorrowedFd<'_>, streams: &Streams, told: Option<&Told>) -> Result<(Pid, OwnedFd, OwnedFd)> {
     let mut bytes = Vec::new();

@@ -21,6 +21,7 @@ mod retry;
 mod size;
 mod start;
 mod start_limits;
+mod starter;
 mod stderr;
 mod storm;
 mod worker_limits;

@@ -19,7 +19,7 @@ from ._stdlib import multiprocessing as _reference
 _names = [name for name in dir(context._default_context) if not name.startswith("_") and name != "reducer"]
 globals().update((name, getattr(context._default_context, name)) for name in _names)
 
-os.register_at_fork(before=_core.before_fork)
+os.register_at_fork(before=_core.before_fork, after_in_parent=_core.after_fork, after_in_child=_core.after_fork)
 
 #: As in the reference: the numbers of two more levels of the logger.
 SUBDEBUG = 5

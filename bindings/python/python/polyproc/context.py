@@ -156,6 +156,11 @@ class BaseContext(_reference.BaseContext):
         from .queues import SimpleQueue
         return SimpleQueue(ctx=self.get_context())
 
+    def Pool(self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, **ours):
+        """A pool of worker processes."""
+        from .pool import Pool
+        return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context(), **ours)
+
     def get_context(self, method=None):
         """The context of a start method; None: this one."""
         if method is None:
