@@ -20,6 +20,7 @@ from . import _core, _pool_errors
 from ._pool_errors import (  # noqa: F401
     BadArguments, BadResult, CancelledError, CannotStart, GaveUp, MemoryLimitError, PoolClosed, RemoteError, TaskError, TaskTimeoutError, Terminated, UnknownTask, WorkerDiedError,
 )
+from ._stdlib import complete
 from ._stdlib import context as _context
 from ._stdlib import pool as _reference
 from ._stdlib import reduction, util
@@ -619,3 +620,5 @@ class Pool(_Calls):
 
 WorkerInfo = collections.namedtuple("WorkerInfo", "pid number ready finished memory")
 Progress = collections.namedtuple("Progress", "submitted running done failed")
+
+complete(globals(), _reference)
