@@ -1,4 +1,4 @@
-//! `cargo xtask header`: the C library's committed header and symbol list, written anew. `cargo xtask install-c`: the library, as a C program finds it.
+//! `cargo xtask header`: the C library's committed header and symbol list, written anew. `cargo xtask install-c`: the library, as a program in C or C++ finds it.
 //!
 //! The header's generator is a test of the library's crate, which also compares; so nothing else need build it.
 
@@ -25,7 +25,7 @@ pub(crate) fn header(root: &Path) -> ExitCode {
     }
 }
 
-/// Builds the library and copies it, its header and its pkg-config file below a prefix.
+/// Builds the library and copies it, its headers for C and C++, and its files for pkg-config and CMake below a prefix.
 pub(crate) fn install(root: &Path, arguments: &[&str]) -> ExitCode {
     let ["--prefix", prefix] = arguments else {
         eprintln!("usage: cargo xtask install-c --prefix DIR");
@@ -72,8 +72,34 @@ fn install_to(root: &Path, prefix: &Path) -> Result<(), String> {
     let text = fs::read_to_string(&template).map_err(said(&template))?;
     let file = pkgconfig.join("polyproc.pc");
     fs::write(&file, text.replace("@PREFIX@", &prefix.display().to_string()).replace("@VERSION@", &version)).map_err(said(&file))?;
+    install_cpp(&root.join("bindings/cpp"), &prefix, &version)?;
     println!("installed polyproc {version} (ABI {abi}) in {}; PKG_CONFIG_PATH is {}", prefix.display(), prefix.join("lib/pkgconfig").display());
     Ok(())
+}
+
+/// The headers for C++, and what CMake asks.
+fn install_cpp(here: &Path, prefix: &Path, version: &str) -> Result<(), String> {
+    let said = |what: &Path| {
+        let what = what.display().to_string();
+        move |error: std::io::Error| format!("{what}: {error}")
+    };
+    let (include, parts, cmake) = (prefix.join("include"), prefix.join("include/polyproc"), prefix.join("lib/cmake/polyproc"));
+    fs::create_dir_all(&cmake).map_err(said(&cmake))?;
+    let _ = fs::remove_dir_all(&parts); // parts of another version would stay
+    fs::create_dir_all(&parts).map_err(said(&parts))?;
+    let from = here.join("include/polyproc");
+    for part in fs::read_dir(&from).map_err(said(&from))? {
+        let part = part.map_err(said(&from))?;
+        fs::copy(part.path(), parts.join(part.file_name())).map_err(said(&part.path()))?;
+    }
+    let header = here.join("include/polyproc.hpp");
+    fs::copy(&header, include.join("polyproc.hpp")).map_err(said(&header))?;
+    let config = here.join("cmake/polyprocConfig.cmake");
+    fs::copy(&config, cmake.join("polyprocConfig.cmake")).map_err(said(&config))?;
+    let template = here.join("cmake/polyprocConfigVersion.cmake.in");
+    let text = fs::read_to_string(&template).map_err(said(&template))?;
+    let file = cmake.join("polyprocConfigVersion.cmake");
+    fs::write(&file, text.replace("@VERSION@", version)).map_err(said(&file))
 }
 
 /// Builds the library; the folder that it is in.

@@ -22,7 +22,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
   fuzz [--seconds N] [--seed N]    a minute of random and damaged bytes in everything that reads bytes
   asan                        the unit tests of ipc under the address sanitizer (needs a nightly toolchain)
   header                      writes bindings/c/include/polyproc.h and bindings/c/symbols.txt anew, from the source of the C library
-  install-c --prefix DIR      builds the C library and installs it there, with its header and its pkg-config file
+  install-c --prefix DIR      builds the C library and installs it there, with its headers for C and C++ and its files for pkg-config and CMake
   python [--release] [--build] [ARGUMENTS]   builds the Python package, installs it into target/python-venv, and runs its tests (not with --build); the arguments go to pytest
   unsafe-files                writes docs/unsafe-files.txt, the list of files that allow unsafe code, anew";
 

@@ -13,6 +13,7 @@ use crate::value::from_bytes;
 /// A message on lease. If this process is killed, or the lease runs out, it goes back to the queue and somebody else gets it.
 ///
 /// As a context manager it is acknowledged at the end, and given back if there was an exception.
+#[allow(clippy::struct_field_names)]
 #[pyclass(frozen, module = "polyproc._core")]
 pub(crate) struct Lease {
     lease: Mutex<Option<ipc::Lease>>,

@@ -16,6 +16,7 @@ mod error;
 mod event;
 mod fabric;
 mod fork;
+mod hot;
 mod lease;
 mod list;
 mod lock;
@@ -74,4 +75,9 @@ mod _core {
     use crate::semaphore::{BoundedSemaphore, Semaphore};
     #[pymodule_export]
     use crate::value::{decode_value, encode_value};
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::hot::install(module.py())
+    }
 }

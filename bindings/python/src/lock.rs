@@ -17,7 +17,7 @@ use crate::wait::{limit, wait};
 #[pyclass(frozen, subclass, module = "polyproc._core")]
 pub(crate) struct Lock {
     pub(crate) lock: ipc::Lock,
-    recovered: AtomicBool,
+    pub(crate) recovered: AtomicBool,
 }
 
 #[pymethods]

@@ -17,7 +17,7 @@ use crate::wait::{limit, wait};
 #[pyclass(frozen, subclass, module = "polyproc._core")]
 pub(crate) struct RLock {
     pub(crate) lock: ipc::RLock,
-    recovered: AtomicBool,
+    pub(crate) recovered: AtomicBool,
 }
 
 #[pymethods]

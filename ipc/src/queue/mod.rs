@@ -16,7 +16,7 @@
 //! | `quick` | the usual case of short messages in a straight line |
 //! | `waiting` | how a getter waits |
 //! | `bytes`, `builder` | [`BytesQueue`]: the public face; how one is made |
-//! | this file | [`Queue`]: the same with Rust values |
+//! | this file, `typed` | [`Queue`]: the same with Rust values; its leases |
 
 mod builder;
 mod bytes;
@@ -34,6 +34,7 @@ mod put;
 mod quick;
 mod ring;
 mod timed;
+mod typed;
 mod waiting;
 
 use std::cell::RefCell;
@@ -55,6 +56,7 @@ pub(crate) use message::View;
 pub use message::{Loan, Message};
 pub use privately::Privately;
 pub(crate) use privately::before_fork;
+pub use typed::TypedLease;
 
 use crate::block::parcel::WITH_BLOCKS;
 use crate::block::{Packing, Parcel};

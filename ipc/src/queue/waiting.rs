@@ -24,6 +24,10 @@ const BEATS: u32 = 40;
 const LOOKS: std::ops::RangeInclusive<u32> = 2..=MOST_LOOKS;
 /// Looks before it begins to step aside.
 const ALONE: u32 = 2;
+/// After so many waits in vain a long one is tried again.
+const RETRY: u32 = 32;
+/// What one of them counts in the word.
+const FAILED: u32 = 64;
 /// The upper end of that: where a handle begins.
 pub(super) const MOST_LOOKS: u32 = 24;
 
@@ -142,9 +146,12 @@ impl BytesQueue {
     }
 }
 
-/// Looks for a while whether it is so; `looks` learns whether that is worth while.
+/// Looks for a while whether it is so; `looks` learns whether that is worth while: the next number of looks, and above it how often in a row it was not.
+///
+/// Two sides that answer each other, and both sleep, would never see that they need not: each takes as long as the other's waking. So a long look is tried again now and then.
 fn spin(looks: &AtomicU32, ready: impl Fn() -> bool) -> bool {
-    let count = if sys::can_spin() { looks.load(Ordering::Relaxed) } else { 0 };
+    let learnt = looks.load(Ordering::Relaxed);
+    let (count, in_vain) = if sys::can_spin() { (learnt % FAILED, learnt / FAILED) } else { (0, 0) };
     for look in 0..count {
         for _ in 0..BEATS {
             sys::pause();
@@ -157,7 +164,9 @@ fn spin(looks: &AtomicU32, ready: impl Fn() -> bool) -> bool {
             return true;
         }
     }
-    looks.store((count / 2).max(*LOOKS.start()), Ordering::Relaxed);
+    let in_vain = (in_vain + 1) % RETRY;
+    let next = if in_vain == 0 { *LOOKS.end() } else { (count / 2).max(*LOOKS.start()) };
+    looks.store(next + in_vain * FAILED, Ordering::Relaxed);
     false
 }
 

@@ -210,7 +210,7 @@ impl Shm {
         sys::futex_wake(deaths, u32::MAX);
     }
 
-    /// Sleeps while `word` holds `expected`, at most `time`; a sweep of a dead member ends it too. The caller looks again in any case.
+    /// Sleeps while `word` holds `expected`, at most `time`; a sweep of a dead member ends it too, if it is no short one. The caller looks again in any case.
     pub(crate) fn sleep(&self, word: &AtomicU32, expected: u32, time: Duration) {
         let deaths = self.segment.header().u32(at::DEATHS);
         sys::futex_wait(word, expected, (deaths, deaths.load(Ordering::Relaxed)), time);
@@ -318,7 +318,7 @@ impl Deadline {
 /// The lengths of one waiter's sleeps, its *naps*: 1 ms, doubling to 50 ms; once it has waited for long, a sixteenth of the time waited so far, at most 250 ms. Nobody sleeps longer without looking again.
 ///
 /// What that bounds is how late a waiter learns of a change whose wake-up was lost: with a waker killed between its commit and its wake, or with a woken one killed before it acted. A sweep that finds
-/// the death wakes all sleepers at once; nothing else depends on naps.
+/// the death wakes all sleepers at once, but for those in their first naps of some milliseconds; nothing else depends on naps.
 pub(crate) struct Nap {
     time: Duration,
     waited: Duration,

@@ -23,7 +23,9 @@ use crate::sys;
 
 const SLEEPERS: u64 = 1 << 31;
 /// Beats of the spin before a waiter sleeps: longer than any of the library's critical sections by far.
-const SPIN: u32 = 128;
+const SPIN: u32 = 512;
+/// Beats between its looks, the first and the longest. Each look takes the line away from the holder, which else goes on using it, often for the next turn too.
+const GAPS: (u32, u32) = (32, 128);
 
 /// How a lock came to its new owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +118,7 @@ fn acquire_slow(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> O
     let mut sleepers = 0; // what our own word will say of others, once we have slept
     let spin = if sys::can_spin() { SPIN } else { 0 };
     loop {
-        let mut beats = 0;
+        let (mut beats, mut gap) = (0, GAPS.0);
         let seen = loop {
             let now = word.load(Ordering::Relaxed);
             if is_free(now) {
@@ -126,8 +128,11 @@ fn acquire_slow(shm: &Shm, word: &AtomicU64, me: Owner, deadline: Deadline) -> O
             } else if beats >= spin {
                 break now;
             }
-            beats += 1;
-            sys::pause();
+            for _ in 0..gap {
+                sys::pause();
+            }
+            beats += gap;
+            gap = (gap * 2).min(GAPS.1);
         };
         let Some(time) = deadline.left(nap.next()) else {
             // Time is up; a dead owner is worth one last look, so that a try finds a lock of the dead too.

@@ -28,6 +28,16 @@ pub fn available_cpus() -> usize {
     quota.map_or(known, |quota| known.min(quota as usize)).max(1)
 }
 
+/// Whether another process may run beside this one: by the machine and by its cgroups, whatever this process's own affinity is. One that is pinned to a processor waits for
+/// others that are pinned to others.
+pub(crate) fn is_parallel() -> bool {
+    let online = fs::read_to_string("/sys/devices/system/cpu/online").ok().and_then(|text| cpus_in(&text));
+    let set = Groups::of_this_process("cpuset").and_then(|groups| groups.smallest(cpuset));
+    let quota = Groups::of_this_process("cpu").and_then(|groups| groups.smallest(cpu_quota));
+    let known = online.unwrap_or_else(|| thread::available_parallelism().map_or(1, |count| count.get() as u64));
+    [Some(known), set, quota].into_iter().flatten().all(|count| count > 1)
+}
+
 /// How many processes of this process's memory cgroup the kernel has killed for lack of memory so far; `None` where that cannot be known.
 ///
 /// A process that was ended by SIGKILL, and this number grew meanwhile: then it was most likely that. (A container's cgroup counts for all that runs in it.)
@@ -80,6 +90,24 @@ fn cpu_quota(group: &Path, version: Version) -> Option<u64> {
         }
         Version::V1 => whole_cpus(&read(group, "cpu.cfs_quota_us")?, &read(group, "cpu.cfs_period_us")?),
     }
+}
+
+/// How many processors one cgroup's processes may be on.
+fn cpuset(group: &Path, version: Version) -> Option<u64> {
+    let name = match version {
+        Version::V2 => "cpuset.cpus.effective",
+        Version::V1 => "cpuset.effective_cpus",
+    };
+    cpus_in(&read(group, name)?)
+}
+
+/// How many numbers there are in a list such as `0-3,8`; an empty one says nothing.
+fn cpus_in(list: &str) -> Option<u64> {
+    let ranges = list.trim().split(',').map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        (last.parse::<u64>().ok()?).checked_sub(first.parse().ok()?)?.checked_add(1)
+    });
+    ranges.sum()
 }
 
 /// `quota / period`, 1 at least. `max`, and the -1 of the first version of cgroups, are no quota.
@@ -205,6 +233,16 @@ mod tests {
         let cap = default_cap();
         assert!(cap >= MIN_CAP && cap.is_multiple_of(CAP_STEP), "{cap}");
         assert!(available_cpus() >= 1);
+        assert!(is_parallel() || available_cpus() == 1);
+    }
+
+    #[test]
+    fn lists_of_processors_are_counted() {
+        for (list, count) in
+            [("0\n", Some(1)), ("0-3", Some(4)), ("0-3,8,10-11\n", Some(7)), ("", None), ("3-1", None), ("a", None), ("0-18446744073709551615", None)]
+        {
+            assert_eq!(cpus_in(list), count, "{list:?}");
+        }
     }
 
     #[test]

@@ -130,10 +130,13 @@ pub(crate) fn lock_range_held(fd: BorrowedFd<'_>, start: u64, len: u64) -> Resul
 
 static NO_WAITV: AtomicBool = AtomicBool::new(false);
 
-/// Sleeps while `word` holds `expected` (and, where the system can wait on two words, while `other.0` holds `other.1`), at most
+/// Waiting on two words costs half a microsecond more than on one: not worth it for a sleep of so little time.
+const SHORT: Duration = Duration::from_millis(8);
+
+/// Sleeps while `word` holds `expected` (and, for more than a short time and where the system can wait on two words, while `other.0` holds `other.1`), at most
 /// `time`. Returns early for a wake, a change, a signal, or no reason: the caller looks again in any case.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, other: (&AtomicU32, u32), time: Duration) {
-    if waitv(&[wait_of(word, expected), wait_of(other.0, other.1)], time) {
+    if time > SHORT && waitv(&[wait_of(word, expected), wait_of(other.0, other.1)], time) {
         return;
     }
     let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) };

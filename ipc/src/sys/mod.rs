@@ -49,7 +49,7 @@ pub(crate) fn step_aside() {
 #[inline]
 pub(crate) fn can_spin() -> bool {
     static MANY: OnceLock<bool> = OnceLock::new();
-    *MANY.get_or_init(|| limits::available_cpus() > 1)
+    *MANY.get_or_init(limits::is_parallel)
 }
 
 /// Orders an earlier store before a later load, given that an atomic swap stands between the two.

@@ -1,5 +1,6 @@
 //! The C library as C sees it: its header, its symbols, the rules of its source, and programs in C and C++ that use every function.
 
+mod cpp;
 mod header;
 mod nulls;
 mod programs;

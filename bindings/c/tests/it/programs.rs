@@ -13,7 +13,7 @@ use super::stage::{Folder, prefix};
 
 /// Not for Valgrind, which (3.19) knows no pidfd: no process can be watched there. The address sanitizer looks for their leaks.
 const STARTS_PROCESSES: &[&str] = &["pool", "process", "worker"];
-const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"];
+pub(crate) const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"];
 
 pub(crate) fn programs() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(here().join("tests/c")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -35,7 +35,7 @@ pub(crate) fn compile(compiler: &str, flags: &[&str], source: &Path, out: &Path)
     if answer.status.success() { Ok(()) } else { Err(format!("{}: {}", source.display(), String::from_utf8_lossy(&answer.stderr))) }
 }
 
-fn run(command: &mut Command, what: &str) -> Result<Output, String> {
+pub(crate) fn run(command: &mut Command, what: &str) -> Result<Output, String> {
     let answer = watchdog(Duration::from_secs(300), || command.stdin(Stdio::null()).output()).map_err(|error| format!("{what}: {error}"))?;
     if answer.status.success() {
         return Ok(answer);
@@ -67,7 +67,7 @@ fn all(test: &str, compiler: &str, flags: &[&str], launch: impl Fn(&Path) -> Com
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-fn is_there(tool: &str) -> bool {
+pub(crate) fn is_there(tool: &str) -> bool {
     let there = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !there {
         println!("skipped: {tool} is not installed");

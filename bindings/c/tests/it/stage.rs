@@ -30,8 +30,21 @@ pub(crate) fn prefix() -> &'static Path {
         let template = fs::read_to_string(here().join("polyproc.pc.in")).unwrap();
         let text = template.replace("@PREFIX@", &prefix.display().to_string()).replace("@VERSION@", env!("CARGO_PKG_VERSION"));
         fs::write(prefix.join("lib/pkgconfig/polyproc.pc"), text).unwrap();
+        stage_cpp(&prefix);
         prefix
     })
+}
+
+/// The headers for C++, and what CMake asks.
+fn stage_cpp(prefix: &Path) {
+    let (cpp, cmake) = (here().join("../cpp"), prefix.join("lib/cmake/polyproc"));
+    fs::create_dir_all(&cmake).unwrap();
+    for name in ["polyproc.hpp", "polyproc"] {
+        symlink(cpp.join("include").join(name), prefix.join("include").join(name)).unwrap();
+    }
+    fs::copy(cpp.join("cmake/polyprocConfig.cmake"), cmake.join("polyprocConfig.cmake")).unwrap();
+    let template = fs::read_to_string(cpp.join("cmake/polyprocConfigVersion.cmake.in")).unwrap();
+    fs::write(cmake.join("polyprocConfigVersion.cmake"), template.replace("@VERSION@", env!("CARGO_PKG_VERSION"))).unwrap();
 }
 
 /// The folder is used until the test process ends, so the next one removes it.

@@ -75,6 +75,8 @@ class AsyncGet:
 class AsyncAcquire:
     """What locks and semaphores have for asyncio."""
 
+    __slots__ = ()
+
     async def acquire_async(self, timeout=None):
         """As ``acquire``, for asyncio."""
         if self.acquire(False):

@@ -21,6 +21,7 @@ from ._pool_errors import (  # noqa: F401
     Error,
     BadArguments, BadResult, CancelledError, CannotStart, GaveUp, MemoryLimitError, PoolClosed, RemoteError, TaskError, TaskTimeoutError, Terminated, UnknownTask, WorkerDiedError,
 )
+from ._stdlib import complete
 from ._stdlib import context as _context
 from ._stdlib import pool as _reference
 from ._stdlib import connection, reduction, util
@@ -648,3 +649,5 @@ class ThreadPool(_reference.ThreadPool):
 
 WorkerInfo = collections.namedtuple("WorkerInfo", "pid number ready finished memory")
 Progress = collections.namedtuple("Progress", "submitted running done failed")
+
+complete(globals(), _reference)

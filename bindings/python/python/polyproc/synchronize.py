@@ -36,6 +36,7 @@ def _holder(owner, mine):
 
 class Lock(_core.Lock, AsyncAcquire):
     __doc__ = _core.Lock.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         return f"<{type(self).__name__}(owner={_holder(self.owner(), True)})>"
@@ -43,6 +44,7 @@ class Lock(_core.Lock, AsyncAcquire):
 
 class RLock(_core.RLock, AsyncAcquire):
     __doc__ = _core.RLock.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         owner, depth = self.owner(), self.depth()
@@ -52,6 +54,7 @@ class RLock(_core.RLock, AsyncAcquire):
 
 class Semaphore(_core.Semaphore, AsyncAcquire):
     __doc__ = _core.Semaphore.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         return f"<{type(self).__name__}(value={self.get_value()})>"
@@ -59,6 +62,7 @@ class Semaphore(_core.Semaphore, AsyncAcquire):
 
 class BoundedSemaphore(_core.BoundedSemaphore, AsyncAcquire):
     __doc__ = _core.BoundedSemaphore.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         return f"<{type(self).__name__}(value={self.get_value()}, maxvalue={self.bound})>"
