@@ -75,7 +75,7 @@ pub use objects::Kind;
 pub use packed::Packed;
 pub use pipe::{Address, Connection, Framing, Listener, Peering, Readiness, Waitable, connect, connect_timeout, pipe, pipe_one_way, wait};
 pub use poll::Pollable;
-pub use queue::{BytesQueue, DeadLetter, DeadReason, Lease, LeaseInfo, Loan, Message, Queue, QueueBuilder, Reclaimed, TypedLease, Unsent, Values};
+pub use queue::{BytesQueue, DeadLetter, DeadReason, Lease, LeaseInfo, Loan, Message, Privately, Queue, QueueBuilder, Reclaimed, TypedLease, Unsent, Values};
 pub use shm::{Member, Owner};
 pub use sync::{
     Acquired, Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockError, LockGuard, PendingWait, Permit, RLock, RLockGuard, RwLock,

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use crate::error::OrRaise;
 use crate::fabric::{self, Fabric};
+use crate::pollable::Pollable;
 use crate::wait::{wait_until, within};
 
 /// A flag that processes wait for.
@@ -25,6 +26,11 @@ impl Event {
             (None, Some(name)) => ipc::Event::open_or_create(&fabric::place(py, fabric.as_ref())?, name),
         };
         Ok(Event { event: event.or_raise(py)? })
+    }
+
+    /// A descriptor for event loops, readable when it may be ready.
+    fn pollable(&self, py: Python<'_>) -> PyResult<Pollable> {
+        Ok(Pollable(self.event.pollable().or_raise(py)?))
     }
 
     /// Whether it is set.

@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use crate::error::OrRaise;
 
 /// One shared world of objects. `Fabric()` is a private one; `Fabric("name")` is found by any program of this user, in any language, and made by the first who asks.
-#[pyclass(frozen, module = "polyproc._core")]
+#[pyclass(frozen, subclass, module = "polyproc._core")]
 pub(crate) struct Fabric(pub(crate) ipc::Fabric);
 
 #[pymethods]

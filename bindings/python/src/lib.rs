@@ -16,10 +16,13 @@ mod error;
 mod event;
 mod fabric;
 mod fork;
+mod hot;
+mod lease;
 mod list;
 mod lock;
 mod memory;
 mod named;
+mod pollable;
 mod pool;
 mod pool_call;
 mod pool_worker;
@@ -49,11 +52,15 @@ mod _core {
     #[pymodule_export]
     use crate::fork::{after_fork, before_fork};
     #[pymodule_export]
+    use crate::lease::Lease;
+    #[pymodule_export]
     use crate::list::List;
     #[pymodule_export]
     use crate::lock::Lock;
     #[pymodule_export]
     use crate::named::{Block, CellList};
+    #[pymodule_export]
+    use crate::pollable::Pollable;
     #[pymodule_export]
     use crate::pool::{Options, Pool};
     #[pymodule_export]
@@ -68,4 +75,9 @@ mod _core {
     use crate::semaphore::{BoundedSemaphore, Semaphore};
     #[pymodule_export]
     use crate::value::{decode_value, encode_value};
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::hot::install(module.py())
+    }
 }

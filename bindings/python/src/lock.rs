@@ -10,13 +10,14 @@ use pyo3::sync::PyOnceLock;
 
 use crate::error::OrRaise;
 use crate::fabric::{self, Fabric};
+use crate::pollable::Pollable;
 use crate::wait::{limit, wait};
 
 /// A lock between processes and threads, not recursive. If its holder is killed, the next acquire succeeds, warns (OwnerDiedWarning), and `recovered` is True.
 #[pyclass(frozen, subclass, module = "polyproc._core")]
 pub(crate) struct Lock {
     pub(crate) lock: ipc::Lock,
-    recovered: AtomicBool,
+    pub(crate) recovered: AtomicBool,
 }
 
 #[pymethods]
@@ -42,6 +43,11 @@ impl Lock {
     /// Releases the lock, whoever holds it. ValueError if nobody does.
     pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
         self.lock.release().map_err(|error| not_held(py, &error))
+    }
+
+    /// A descriptor for event loops, readable when it may be ready.
+    fn pollable(&self, py: Python<'_>) -> PyResult<Pollable> {
+        Ok(Pollable(self.lock.pollable().or_raise(py)?))
     }
 
     /// Whether somebody holds it.

@@ -268,6 +268,7 @@ impl Pool {
 
     /// The same for all items, in chunks of `size`, under one handle.
     #[pyo3(signature = (function, items, size, star, options = None, keep = None))]
+    #[allow(clippy::too_many_arguments)]
     fn chunks(
         &self,
         py: Python<'_>,
@@ -358,7 +359,7 @@ impl Pool {
     /// Counts of calls: submitted, running, done, failed.
     fn progress(&self, py: Python<'_>) -> (u64, u64, u64, u64) {
         let progress = py.detach(|| self.inner().progress());
-        (progress.submitted, progress.running as u64, progress.done, progress.failed)
+        (progress.submitted, progress.running, progress.done, progress.failed)
     }
 
     /// Writes what pool and workers did to a file for Perfetto.

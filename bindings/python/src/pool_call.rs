@@ -206,6 +206,15 @@ impl Call {
         })
         .map_err(|error| raise(py, &error))
     }
+
+    /// Cancels only what has not begun. True: nothing of it runs.
+    fn cancel_pending(&self, py: Python<'_>) -> PyResult<bool> {
+        py.detach(|| match &*self.behind {
+            Behind::One(call, _) => call.cancel_pending(),
+            Behind::Chunks(calls) => calls.cancel_pending(),
+        })
+        .map_err(|error| raise(py, &error))
+    }
 }
 
 #[pymethods]

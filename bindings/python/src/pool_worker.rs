@@ -32,13 +32,12 @@ pub(crate) fn frame(messages: &[&Outgoing]) -> PyResult<Vec<u8>> {
         bytes.extend_from_slice(&[0xCC, message.codec(), 0xC6]);
         let len = u32::try_from(message.len()).map_err(|_| pyo3::exceptions::PyOverflowError::new_err("a value of a call may take 4 GiB at most"))?;
         bytes.extend_from_slice(&len.to_be_bytes());
-        match message.bytes() {
-            Some(whole) => bytes.extend_from_slice(whole),
-            None => {
-                let at = bytes.len();
-                bytes.resize(at + message.len(), 0);
-                message.write(&mut bytes[at..]);
-            }
+        if let Some(whole) = message.bytes() {
+            bytes.extend_from_slice(whole);
+        } else {
+            let at = bytes.len();
+            bytes.resize(at + message.len(), 0);
+            message.write(&mut bytes[at..]);
         }
     }
     Ok(bytes)
@@ -82,7 +81,7 @@ pub(crate) fn is_stateless(function: &Bound<'_, PyAny>) -> bool {
     let py = function.py();
     let of_functions =
         FUNCTION_TYPE.get_or_try_init(py, || -> PyResult<_> { Ok(py.import("types")?.getattr("FunctionType")?.cast_into::<PyType>()?.unbind()) });
-    of_functions.is_ok_and(|kind| function.get_type().is(kind)) || function.get_type().is(&py.get_type::<PyType>())
+    of_functions.is_ok_and(|kind| function.get_type().is(kind)) || function.get_type().is(py.get_type::<PyType>())
 }
 
 /// What a function raised, as the failure of its call.
@@ -130,19 +129,9 @@ fn map(call: &OfferedCall<'_>, star: bool) -> Result<Encoded, Failure> {
         let run = || -> PyResult<Encoded> {
             let function = function(py, of)?;
             let items = from_bytes(py, items.1, items.0)?.cast_into::<PyList>()?;
-            let values = PyList::empty(py);
-            for item in items {
-                let value = if star {
-                    let args = match item.cast_into::<PyTuple>() {
-                        Ok(args) => args,
-                        Err(other) => py.get_type::<PyTuple>().call1((other.into_inner(),))?.cast_into::<PyTuple>()?,
-                    };
-                    function.call1(args)?
-                } else {
-                    function.call1((item,))?
-                };
-                values.append(value)?;
-            }
+            // In Python's own loops: a call from there costs less than one from here.
+            let results = if star { py.import("itertools")?.getattr("starmap")? } else { py.import("builtins")?.getattr("map")? }.call1((function, items))?;
+            let values = py.get_type::<PyList>().call1((results,))?;
             answer(py, &values)
         };
         run().map_err(|error| failure(py, error))

@@ -10,6 +10,8 @@ use pyo3::types::PyList;
 
 use crate::error::{self, OrRaise};
 use crate::fabric::{self, Fabric};
+use crate::lease::Lease;
+use crate::pollable::Pollable;
 use crate::value::{Outgoing, from_message, outgoing};
 use crate::wait::{limit, wait, within};
 
@@ -38,13 +40,32 @@ pub(crate) struct SimpleQueue {
     closed: AtomicBool,
 }
 
-fn make(py: Python<'_>, maxsize: i64, joinable: bool, fabric: Option<&Bound<'_, Fabric>>, name: Option<&str>, ticket: Option<&[u8]>) -> PyResult<BytesQueue> {
+/// What a queue may be besides.
+#[derive(Default)]
+struct Extras<'a> {
+    joinable: bool,
+    lanes: Option<usize>,
+    most_deliveries: Option<u32>,
+    dead_letters: Option<&'a BytesQueue>,
+}
+
+fn make(
+    py: Python<'_>,
+    maxsize: i64,
+    extras: &Extras<'_>,
+    fabric: Option<&Bound<'_, Fabric>>,
+    name: Option<&str>,
+    ticket: Option<&[u8]>,
+) -> PyResult<BytesQueue> {
     if let Some(bytes) = ticket {
         return BytesQueue::from_ticket(&fabric::ticket(py, bytes)?).or_raise(py);
     }
     let fabric = fabric::place(py, fabric)?;
     let builder = BytesQueue::builder().capacity(usize::try_from(maxsize).unwrap_or(0));
-    let builder = if joinable { builder.joinable() } else { builder };
+    let builder = if extras.joinable { builder.joinable() } else { builder };
+    let builder = extras.lanes.into_iter().fold(builder, ipc::QueueBuilder::lanes);
+    let builder = extras.most_deliveries.into_iter().fold(builder, ipc::QueueBuilder::max_deliveries);
+    let builder = extras.dead_letters.into_iter().fold(builder, ipc::QueueBuilder::dead_letters);
     match name {
         None => builder.new_in(&fabric),
         Some(name) => builder.open_or_create(&fabric, name),
@@ -55,17 +76,23 @@ fn make(py: Python<'_>, maxsize: i64, joinable: bool, fabric: Option<&Bound<'_, 
 #[pymethods]
 impl Queue {
     #[new]
-    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, ticket = None))]
+    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, lanes = None, max_deliveries = None, dead_letters = None, ticket = None))]
+    #[allow(clippy::too_many_arguments)] // the reference's, where it is to be made, and what it may be besides
     fn new(
         py: Python<'_>,
         maxsize: i64,
         ctx: Option<Bound<'_, PyAny>>,
         fabric: Option<Bound<'_, Fabric>>,
         name: Option<&str>,
+        lanes: Option<usize>,
+        max_deliveries: Option<u32>,
+        dead_letters: Option<Bound<'_, Queue>>,
         ticket: Option<&[u8]>,
     ) -> PyResult<Queue> {
         drop(ctx);
-        Ok(Queue::of(make(py, maxsize, false, fabric.as_ref(), name, ticket)?))
+        let dead_letters = dead_letters.as_ref().map(|queue| &queue.get().queue);
+        let extras = Extras { joinable: false, lanes, most_deliveries: max_deliveries, dead_letters };
+        Ok(Queue::of(make(py, maxsize, &extras, fabric.as_ref(), name, ticket)?))
     }
 
     /// Puts a value; waits while the queue is full. `queue.Full` if it is full (and stays so).
@@ -121,6 +148,38 @@ impl Queue {
         PyList::new(py, values)
     }
 
+    /// Puts a value into a lane of priority: the lower the number, the sooner it is got.
+    #[pyo3(signature = (lane, obj, block = true, timeout = None))]
+    fn put_to(slf: &Bound<'_, Self>, lane: usize, obj: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
+        let this = slf.get();
+        this.check_open(slf)?;
+        this.used.store(true, Ordering::Relaxed);
+        put_to(slf.py(), &this.queue, lane, obj, limit(block, timeout))
+    }
+
+    /// Gets the next message on lease; waits for one. With `limit`, it goes back after so many seconds.
+    #[pyo3(signature = (block = true, timeout = None, *, limit = None))]
+    fn lease(slf: &Bound<'_, Self>, block: bool, timeout: Option<f64>, limit: Option<f64>) -> PyResult<Lease> {
+        let (this, py) = (slf.get(), slf.py());
+        this.check_open(slf)?;
+        let most = limit.map(Duration::try_from_secs_f64).transpose().map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let lease = wait(py, crate::wait::limit(block, timeout), |slice| match most {
+            None => this.queue.get_lease_timeout(slice),
+            Some(most) => this.queue.lease_for_timeout(most, slice),
+        })?;
+        Lease::of(py, lease.map_err(|error| exception(py, &error, false))?)
+    }
+
+    /// A descriptor for event loops, readable when there may be something to get.
+    fn pollable(&self, py: Python<'_>) -> PyResult<Pollable> {
+        Ok(Pollable(self.queue.pollable().or_raise(py)?))
+    }
+
+    /// How many messages are on lease.
+    fn leased(&self) -> usize {
+        self.queue.leased()
+    }
+
     /// How many values are in it at this moment.
     fn qsize(&self) -> usize {
         self.queue.len()
@@ -161,6 +220,11 @@ impl Queue {
         Ok(())
     }
 
+    #[getter]
+    fn _closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// Its limit; 0: none.
     #[getter]
     fn maxsize(&self) -> usize {
@@ -187,17 +251,23 @@ impl Queue {
 #[pymethods]
 impl JoinableQueue {
     #[new]
-    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, ticket = None))]
+    #[pyo3(signature = (maxsize = 0, *, ctx = None, fabric = None, name = None, lanes = None, max_deliveries = None, dead_letters = None, ticket = None))]
+    #[allow(clippy::too_many_arguments)] // the reference's, where it is to be made, and what it may be besides
     fn new(
         py: Python<'_>,
         maxsize: i64,
         ctx: Option<Bound<'_, PyAny>>,
         fabric: Option<Bound<'_, Fabric>>,
         name: Option<&str>,
+        lanes: Option<usize>,
+        max_deliveries: Option<u32>,
+        dead_letters: Option<Bound<'_, Queue>>,
         ticket: Option<&[u8]>,
     ) -> PyResult<(JoinableQueue, Queue)> {
         drop(ctx);
-        Ok((JoinableQueue, Queue::of(make(py, maxsize, true, fabric.as_ref(), name, ticket)?)))
+        let dead_letters = dead_letters.as_ref().map(|queue| &queue.get().queue);
+        let extras = Extras { joinable: true, lanes, most_deliveries: max_deliveries, dead_letters };
+        Ok((JoinableQueue, Queue::of(make(py, maxsize, &extras, fabric.as_ref(), name, ticket)?)))
     }
 
     /// One value that was got is done with.
@@ -233,7 +303,7 @@ impl SimpleQueue {
         ticket: Option<&[u8]>,
     ) -> PyResult<SimpleQueue> {
         drop(ctx);
-        Ok(SimpleQueue { queue: make(py, 0, false, fabric.as_ref(), name, ticket)?, closed: AtomicBool::new(false) })
+        Ok(SimpleQueue { queue: make(py, 0, &Extras::default(), fabric.as_ref(), name, ticket)?, closed: AtomicBool::new(false) })
     }
 
     /// Puts a value.
@@ -246,6 +316,22 @@ impl SimpleQueue {
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.check_open()?;
         from_message(py, get(py, &self.queue, None)?)
+    }
+
+    /// As `get`, but `queue.Empty` if there is none at this moment.
+    fn get_nowait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.check_open()?;
+        from_message(py, get(py, &self.queue, Some(Duration::ZERO))?)
+    }
+
+    /// A descriptor for event loops, readable when there may be something to get.
+    fn pollable(&self, py: Python<'_>) -> PyResult<Pollable> {
+        Ok(Pollable(self.queue.pollable().or_raise(py)?))
+    }
+
+    #[getter]
+    fn _closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Whether there is none at this moment.
@@ -288,12 +374,17 @@ fn exception(py: Python<'_>, error: &ipc::Error, putting: bool) -> PyErr {
 
 #[inline]
 fn put(py: Python<'_>, queue: &BytesQueue, value: &Bound<'_, PyAny>, time: Option<Duration>) -> PyResult<()> {
+    put_to(py, queue, 0, value, time)
+}
+
+#[inline]
+fn put_to(py: Python<'_>, queue: &BytesQueue, lane: usize, value: &Bound<'_, PyAny>, time: Option<Duration>) -> PyResult<()> {
     let message = outgoing(value)?;
-    let Some(bytes) = message.bytes() else { return put_large(py, queue, &message, time) };
-    match queue.put_encoded(0, (bytes, message.codec()), Some(Duration::ZERO)) {
+    let Some(bytes) = message.bytes() else { return put_large(py, queue, lane, &message, time) };
+    match queue.put_encoded(lane, (bytes, message.codec()), Some(Duration::ZERO)) {
         Ok(()) => Ok(()),
         Err(error) if not_yet(&error) && time != Some(Duration::ZERO) => {
-            let put = wait(py, time, |slice| queue.put_encoded(0, (bytes, message.codec()), slice))?;
+            let put = wait(py, time, |slice| queue.put_encoded(lane, (bytes, message.codec()), slice))?;
             put.map_err(|error| exception(py, &error, true))
         }
         Err(error) => Err(exception(py, &error, true)),
@@ -301,7 +392,7 @@ fn put(py: Python<'_>, queue: &BytesQueue, value: &Bound<'_, PyAny>, time: Optio
 }
 
 /// Straight into a chunk of shared memory.
-fn put_large(py: Python<'_>, queue: &BytesQueue, message: &Outgoing, time: Option<Duration>) -> PyResult<()> {
+fn put_large(py: Python<'_>, queue: &BytesQueue, lane: usize, message: &Outgoing, time: Option<Duration>) -> PyResult<()> {
     let fill = || {
         let mut loan = queue.loan(message.len())?;
         message.write(&mut loan);
@@ -311,7 +402,7 @@ fn put_large(py: Python<'_>, queue: &BytesQueue, message: &Outgoing, time: Optio
     let mut loan = Some(filled.or_raise(py)?);
     let mut attempt = |slice: Option<Duration>| {
         let taken = loan.take().expect("it comes back with an error");
-        queue.put_loan_encoded(0, taken, message.codec(), slice).map_err(|unsent| {
+        queue.put_loan_encoded(lane, taken, message.codec(), slice).map_err(|unsent| {
             loan = Some(unsent.loan);
             unsent.error
         })
@@ -335,7 +426,7 @@ fn put_many(py: Python<'_>, queue: &BytesQueue, values: &Bound<'_, PyAny>, time:
         }
         match next {
             None => return Ok(()),
-            Some(message) if message.bytes().is_none() => put_large(py, queue, &message, time)?,
+            Some(message) if message.bytes().is_none() => put_large(py, queue, 0, &message, time)?,
             Some(message) => batch.push(message),
         }
     }

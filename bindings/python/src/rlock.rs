@@ -10,13 +10,14 @@ use pyo3::prelude::*;
 use crate::error::{self, OrRaise};
 use crate::fabric::{self, Fabric};
 use crate::lock::acquired;
+use crate::pollable::Pollable;
 use crate::wait::{limit, wait};
 
 /// A lock that its holder, a thread, may acquire again. If its holder is killed, the next acquire succeeds, warns (OwnerDiedWarning), and `recovered` is True.
 #[pyclass(frozen, subclass, module = "polyproc._core")]
 pub(crate) struct RLock {
     pub(crate) lock: ipc::RLock,
-    recovered: AtomicBool,
+    pub(crate) recovered: AtomicBool,
 }
 
 #[pymethods]
@@ -45,6 +46,11 @@ impl RLock {
             ErrorKind::NotHeld => PyAssertionError::new_err("attempt to release recursive lock not owned by thread"),
             _ => error::of(py, &error),
         })
+    }
+
+    /// A descriptor for event loops, readable when it may be ready.
+    fn pollable(&self, py: Python<'_>) -> PyResult<Pollable> {
+        Ok(Pollable(self.lock.pollable().or_raise(py)?))
     }
 
     /// Whether somebody holds it.

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use crate::error::{self, OrRaise};
 use crate::fabric::{self, Fabric};
+use crate::pollable::Pollable;
 use crate::wait::{limit, wait};
 
 /// A count that never goes below zero. Permits of a process that is killed come back.
@@ -64,6 +65,11 @@ impl Semaphore {
             ErrorKind::TooLarge => PyOverflowError::new_err("a semaphore cannot have more permits"),
             _ => error::of(py, &error),
         })
+    }
+
+    /// A descriptor for event loops, readable when it may be ready.
+    fn pollable(&self, py: Python<'_>) -> PyResult<Pollable> {
+        Ok(Pollable(self.semaphore.pollable().or_raise(py)?))
     }
 
     /// How many permits are free.

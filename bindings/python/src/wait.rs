@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use polyproc::ipc::{self, ErrorKind, interruptible};
 use pyo3::prelude::*;
 
-/// How long a wait lasts before it looks for a signal that came just before it slept.
-const SLICE: Duration = Duration::from_millis(250);
+/// How long a wait lasts before it looks for a signal that came just before it slept: first, and at most. (Who waits for seconds sees to the dead, so slices must become long.)
+const FIRST_SLICE: Duration = Duration::from_millis(250);
+const LONGEST_SLICE: Duration = Duration::from_secs(8);
 /// Longer than this nobody waits.
 const EVER: f64 = 1e9;
 
@@ -60,9 +61,11 @@ pub(crate) fn wait_until(
 /// Again and again in slices, until it is done or time is up: then the last answer of `body` that says so.
 fn until<T: Send, N: Send>(py: Python<'_>, time: Option<Duration>, mut body: impl FnMut(Option<Duration>) -> Result<T, N> + Send) -> PyResult<Result<T, N>> {
     let end = time.and_then(|time| Instant::now().checked_add(time));
+    let mut longest = FIRST_SLICE;
     loop {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        let slice = left.map_or(SLICE, |left| left.min(SLICE));
+        let slice = left.map_or(longest, |left| left.min(longest));
+        longest = (longest * 2).min(LONGEST_SLICE);
         let (result, _) = py.detach(|| interruptible(|| body(Some(slice))));
         match result {
             Ok(done) => return Ok(Ok(done)),

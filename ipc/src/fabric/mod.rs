@@ -264,8 +264,10 @@ impl Fabric {
         }
     }
 
-    /// Before a fork: whatever object this process made belongs to its fabric from now on, and does not go with this process; the child has it too.
+    /// Before a fork: whatever object this process made belongs to its fabric from now on, and does not go with this process; the child has it too. What messages are mapped
+    /// [privately](crate::Message::privately) becomes a copy.
     pub fn keep_all() -> Result<()> {
+        crate::queue::before_fork();
         let fabrics: Vec<Fabric> = lock(&ATTACHED).iter().filter_map(|(_, fabric)| fabric.upgrade()).map(Fabric).collect();
         for fabric in fabrics {
             // Who has not used it has made nothing in it.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
+use std::os::fd::BorrowedFd;
 
 use super::dead::DeadLetter;
 use crate::error::Result;
@@ -145,6 +146,13 @@ impl Message {
     /// The same bytes of a chunk in memory of our own.
     pub(crate) fn to_copy(&self) -> Message {
         Message { bytes: Bytes::Large(self.to_vec()), tags: self.tags }
+    }
+
+    /// The file that the bytes are in, and where, if this is a view of shared memory that is this process's.
+    pub(super) fn place_in_file(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        let Bytes::Chunk(view) = &self.bytes else { return None };
+        let shm = view.fabric.shm();
+        (shm.me_if_joined() == Some(view.me)).then(|| (shm.segment.file(), view.offset))
     }
 
     /// The chunk, if this is one.

@@ -29,6 +29,7 @@ mod layout;
 mod lease;
 mod leased;
 mod message;
+mod privately;
 mod put;
 mod quick;
 mod ring;
@@ -53,6 +54,8 @@ pub use holders::LeaseInfo;
 pub use leased::{Lease, Reclaimed};
 pub(crate) use message::View;
 pub use message::{Loan, Message};
+pub use privately::Privately;
+pub(crate) use privately::before_fork;
 pub use typed::TypedLease;
 
 use crate::block::parcel::WITH_BLOCKS;

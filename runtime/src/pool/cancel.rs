@@ -6,6 +6,8 @@
 //!    changes its page. So when the collector comes to the mark, every call without an outcome that 2 did not see has not begun, and never will: it fails.
 //! 4. The job leaves the table, and the set, when every one of its calls was met by a worker and skipped, or taken from a dead one.
 //!
+//! Where only what has not begun is to be cancelled, 2 leaves the running call alone: it is neither told nor condemned.
+//!
 //! Must not know how a job keeps its outcomes.
 
 use std::sync::Arc;
@@ -17,8 +19,17 @@ use super::table::{Phase, Shared};
 use super::warden::{self, Deed};
 use crate::error::{Error, Result};
 
-/// Cancels what is not over of a job. False: all of it is.
-pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &str, grace: Duration) -> Result<bool> {
+/// What becomes of calls that run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Running {
+    /// They are told, and ended after this time.
+    Ends(Duration),
+    /// They go on, and know of nothing.
+    GoesOn,
+}
+
+/// Cancels what is not over of a job. False: all of it is; or, if what runs goes on, some of it has begun.
+pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &str, how: Running) -> Result<bool> {
     if !shared.at_home() {
         return Err(Error::argument("a pool's calls cannot be cancelled in a forked process"));
     }
@@ -45,8 +56,10 @@ pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &st
             }
         }
     }
+    let none_began = begun.is_empty();
     job.leave_to_itself(begun);
     for (worker, serial) in running {
+        let Running::Ends(grace) = how else { continue };
         worker.page.tell(serial)?;
         if grace.is_zero() {
             warden::end_call(shared, &worker, serial, Why::Cancelled);
@@ -58,5 +71,5 @@ pub(super) fn cancel(shared: &Arc<Shared>, id: u64, job: &Arc<Gather>, task: &st
     if !shared.mark(id) {
         shared.warden.later(shared, warden::AGAIN, Deed::Mark { job: id })?;
     }
-    Ok(true)
+    Ok(none_began || how != Running::GoesOn)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use polyproc_ipc::ErrorKind as Ipc;
 use serde::de::DeserializeOwned;
 
-use super::cancel;
+use super::cancel::{self, Running};
 use super::gather::{self, Gather};
 use super::table::{Outcome, Shared, is_collector};
 use crate::error::{Error, Result};
@@ -128,7 +128,37 @@ impl<T> AsyncResult<T> {
     /// # Ok::<(), polyproc::Error>(())
     /// ```
     pub fn cancel_within(&self, grace: Duration) -> Result<bool> {
-        cancel::cancel(&self.shared, self.id, &self.job, &self.task, grace)
+        cancel::cancel(&self.shared, self.id, &self.job, &self.task, Running::Ends(grace))
+    }
+
+    /// Cancels only what has not begun, as futures of other libraries have it: that never will, and fails at once. True: nothing of it runs, so all that was not over is cancelled. What runs goes on and is not told, but will not be run again.
+    ///
+    /// # Errors
+    ///
+    /// As [`cancel_within`](AsyncResult::cancel_within).
+    ///
+    /// ```
+    /// use polyproc::{ErrorKind, Fabric, Pool, Queue, task};
+    ///
+    /// #[task]
+    /// fn waits(begun: Queue<u8>, open: Queue<u8>) -> u8 {
+    ///     begun.put(&0).unwrap();
+    ///     open.get().unwrap()
+    /// }
+    ///
+    /// let fabric = Fabric::current()?;
+    /// let (begun, open) = (Queue::new(&fabric, 0)?, Queue::new(&fabric, 0)?);
+    /// let pool = Pool::new(1)?;
+    /// let (running, waiting) = (pool.submit(waits, (begun.clone(), open.clone()))?, pool.submit(waits, (begun.clone(), open.clone()))?);
+    /// begun.get()?;
+    /// assert!(waiting.cancel_pending()? && !running.cancel_pending()?);
+    /// open.put(&7)?;
+    /// assert_eq!(running.get()?, 7);
+    /// assert_eq!(waiting.get().unwrap_err().kind(), ErrorKind::Cancelled);
+    /// # Ok::<(), polyproc::Error>(())
+    /// ```
+    pub fn cancel_pending(&self) -> Result<bool> {
+        cancel::cancel(&self.shared, self.id, &self.job, &self.task, Running::GoesOn)
     }
 
     /// Waits on all the outcomes; in a callback of the same pool that would be for ever.

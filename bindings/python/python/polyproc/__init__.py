@@ -9,8 +9,8 @@ import types
 
 from . import _stdlib  # first: it keeps the originals
 from . import _core, context
-from ._core import Fabric
 from ._errors import OwnerDiedWarning
+from ._fabric import Fabric
 from ._stdlib import reduction as reducer  # noqa: F401
 from .context import *  # noqa: F401,F403
 
@@ -32,8 +32,14 @@ for _name, _value in vars(_reference).items():
         globals().setdefault(_name, _value)
 
 
+#: What pools have besides, by the module that is imported when it is asked for.
+_LATER = {"task": "pool", "cancelled": "pool", "worker_number": "pool"}
+
+
 def __getattr__(name):
     """Submodules are there without an import of their own."""
+    if name in _LATER:
+        return getattr(importlib.import_module("polyproc." + _LATER[name]), name)
     if not name.startswith("_"):
         try:
             return importlib.import_module("polyproc." + name)

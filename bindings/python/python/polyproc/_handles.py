@@ -1,5 +1,6 @@
 """How handles travel: as class and ticket; and while a child is being started, with the descriptor of their fabric."""
 
+import importlib
 import threading
 
 from . import _core
@@ -64,25 +65,26 @@ def rebuild_fabric(ident, name, _fabric):
     if family.id == ident:
         return family
     if name:
-        return _core.Fabric(name)
+        from ._fabric import Fabric
+        return Fabric(name)
     raise BY_NUMBER[18]("a private fabric travels to children only")
 
 
 def open_ticket(ticket):
     """The object that a ticket inside a value leads to."""
-    return KINDS[int.from_bytes(ticket[16:24], "little")](ticket)
+    kind = int.from_bytes(ticket[16:24], "little")
+    if kind not in _CLASSES:
+        raise BY_NUMBER[13](f"an object of kind {kind} cannot be opened from a value")
+    module, name = _CLASSES[kind]
+    cls = getattr(importlib.import_module("polyproc." + module), name)
+    return rebuild(cls, ticket, None, *((1,) if name == "Barrier" else ()))
 
 
-#: By the number of the kind of object (docs/format.md): what makes a handle of a ticket.
-KINDS = {
-    1: lambda ticket: rebuild(_class("synchronize", "Lock"), ticket, None),
-    2: lambda ticket: rebuild(_class("queues", "Queue"), ticket, None),
+#: By the number of the kind of object (docs/format.md): module and class.
+_CLASSES = {
+    1: ("synchronize", "Lock"), 2: ("queues", "Queue"), 3: ("synchronize", "RLock"), 4: ("synchronize", "Semaphore"), 6: ("synchronize", "Event"), 7: ("synchronize", "Barrier"),
+    11: ("managers", "DictProxy"), 12: ("managers", "ListProxy"), 13: ("managers", "SetProxy"), 14: ("managers", "NamespaceProxy"),
 }
-
-
-def _class(module, name):
-    import importlib
-    return getattr(importlib.import_module("polyproc." + module), name)
 
 
 from ._errors import BY_NUMBER  # noqa: E402  (at the end: the errors need nothing of this)

@@ -61,6 +61,13 @@ class DictProxy(_core.Dict, _Local):
         for key, value in _entries(*args, **kwargs):
             self[key] = value
 
+    def __iter__(self):
+        keys = self.keys()
+        for key in keys:
+            if len(self) != len(keys):
+                raise RuntimeError("dictionary changed size during iteration")
+            yield key
+
     def __or__(self, other):
         if not isinstance(other, (dict, DictProxy)):
             return NotImplemented
@@ -315,6 +322,16 @@ class ArrayProxy(_core.List, _Local):
         return _array.array(self._typecode, self.copy())
 
 
+class _Lock(synchronize.Lock):
+    """A manager's lock, whose error is that of ``threading.Lock``, as in the reference."""
+
+    def release(self):
+        try:
+            super().release()
+        except ValueError:
+            raise RuntimeError("release unlocked lock") from None
+
+
 class EventProxy(_core.Event, _Local):
     """An event of a manager."""
 
@@ -474,7 +491,7 @@ for _name, _make in {
     "Array": _make_array,
     "Queue": lambda ctx, maxsize=0: queues.JoinableQueue(maxsize, ctx=ctx),
     "JoinableQueue": lambda ctx, maxsize=0: queues.JoinableQueue(maxsize, ctx=ctx),
-    "Lock": lambda ctx: synchronize.Lock(ctx=ctx),
+    "Lock": lambda ctx: _Lock(ctx=ctx),
     "RLock": lambda ctx: synchronize.RLock(ctx=ctx),
     "Semaphore": lambda ctx, value=1: synchronize.Semaphore(value, ctx=ctx),
     "BoundedSemaphore": lambda ctx, value=1: synchronize.BoundedSemaphore(value, ctx=ctx),

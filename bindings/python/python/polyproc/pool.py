@@ -18,11 +18,13 @@ import warnings
 
 from . import _core, _pool_errors
 from ._pool_errors import (  # noqa: F401
+    Error,
     BadArguments, BadResult, CancelledError, CannotStart, GaveUp, MemoryLimitError, PoolClosed, RemoteError, TaskError, TaskTimeoutError, Terminated, UnknownTask, WorkerDiedError,
 )
+from ._stdlib import complete
 from ._stdlib import context as _context
 from ._stdlib import pool as _reference
-from ._stdlib import reduction, util
+from ._stdlib import connection, reduction, util
 
 TimeoutError = _context.TimeoutError
 # Exceptions travel as the reference's do.
@@ -32,7 +34,6 @@ RemoteTraceback = _reference.RemoteTraceback
 rebuild_exc = _reference.rebuild_exc
 mapstar = _reference.mapstar
 starmapstar = _reference.starmapstar
-ThreadPool = _reference.ThreadPool
 
 ApplyResult = AsyncResult = _core.ApplyResult
 MapResult = _core.MapResult
@@ -617,5 +618,36 @@ class Pool(_Calls):
         self._inner.trace(os.fspath(path))
 
 
+class _Notifier:
+    """What wakes the thread that looks after a pool of threads: a pipe."""
+
+    def __init__(self):
+        self._reader, self._writer = connection.Pipe(duplex=False)
+
+    def put(self, _):
+        self._writer.send_bytes(b"!")
+
+    def empty(self):
+        return not self._reader.poll()
+
+    def get(self):
+        self._reader.recv_bytes()
+
+
+class _ThreadContext:
+    """All that a pool of threads asks of a context."""
+
+    SimpleQueue = _Notifier
+
+
+class ThreadPool(_reference.ThreadPool):
+    """A pool of threads: the standard library's."""
+
+    def __init__(self, processes=None, initializer=None, initargs=()):
+        _reference.Pool.__init__(self, processes, initializer, initargs, context=_ThreadContext)
+
+
 WorkerInfo = collections.namedtuple("WorkerInfo", "pid number ready finished memory")
 Progress = collections.namedtuple("Progress", "submitted running done failed")
+
+complete(globals(), _reference)

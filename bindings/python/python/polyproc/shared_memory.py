@@ -99,7 +99,14 @@ class SharedMemory:
 class ShareableList(_core.CellList):
     """A list of a fixed number of cells in a named block: None, bools, integers, floats, text and bytes."""
 
-    __slots__ = ("shm",)
+    def __new__(cls, sequence=None, *, name=None):
+        if not isinstance(sequence, ShareableList):
+            return super().__new__(cls, sequence, name=name)
+        # A copy has cells of the same sizes.
+        self = super().__new__(cls, [_room(sequence, position) for position in range(len(sequence))], name=name)
+        for position, value in enumerate(sequence):
+            self[position] = value
+        return self
 
     def __init__(self, sequence=None, *, name=None):
         self.shm = SharedMemory(self.block_name, track=False)
@@ -138,6 +145,14 @@ class ShareableList(_core.CellList):
         raise ValueError("ShareableList.index(x): x not in list")
 
     __class_getitem__ = classmethod(types.GenericAlias)
+
+
+def _room(items, position):
+    """Something that needs as much room as there is at `position`."""
+    value = items[position]
+    if isinstance(value, bytes):
+        return b"\0" * items.capacity(position)
+    return "\0" * (items.capacity(position) - 1) if isinstance(value, str) else value
 
 
 def _attach(cls, name):

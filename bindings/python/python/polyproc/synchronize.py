@@ -8,6 +8,7 @@ import threading
 import time
 
 from . import _core, _handles
+from ._async import AsyncAcquire, AsyncWait
 from ._stdlib import complete
 from ._stdlib import synchronize as _reference
 from ._stdlib import process
@@ -33,15 +34,17 @@ def _holder(owner, mine):
     return name if thread == "MainThread" else f"{name}|{thread}"
 
 
-class Lock(_core.Lock):
+class Lock(_core.Lock, AsyncAcquire):
     __doc__ = _core.Lock.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         return f"<{type(self).__name__}(owner={_holder(self.owner(), True)})>"
 
 
-class RLock(_core.RLock):
+class RLock(_core.RLock, AsyncAcquire):
     __doc__ = _core.RLock.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         owner, depth = self.owner(), self.depth()
@@ -49,15 +52,17 @@ class RLock(_core.RLock):
         return f"<{type(self).__name__}({_holder(owner, depth > 0)}, {count})>"
 
 
-class Semaphore(_core.Semaphore):
+class Semaphore(_core.Semaphore, AsyncAcquire):
     __doc__ = _core.Semaphore.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         return f"<{type(self).__name__}(value={self.get_value()})>"
 
 
-class BoundedSemaphore(_core.BoundedSemaphore):
+class BoundedSemaphore(_core.BoundedSemaphore, AsyncAcquire):
     __doc__ = _core.BoundedSemaphore.__doc__
+    __slots__ = ("__weakref__",)  # without a dict, a method is found faster
 
     def __repr__(self):
         return f"<{type(self).__name__}(value={self.get_value()}, maxvalue={self.bound})>"
@@ -101,7 +106,7 @@ class Condition(_core.Condition):
         return _handles.rebuild, (type(self), self.ticket(), _handles.descriptor(self.fabric), self._lock), own or None
 
 
-class Event(_core.Event):
+class Event(_core.Event, AsyncWait):
     __doc__ = _core.Event.__doc__
 
     def __repr__(self):

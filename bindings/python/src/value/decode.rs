@@ -7,9 +7,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::{PICKLE, pickled};
+use crate::memory::export;
 
 /// Arrays, maps and extensions within one another that are followed.
 const DEPTH: usize = 1024;
+/// A message from this size on is mapped, not copied.
+const MAPPED: usize = 1 << 17;
+/// A buffer in it from this size on is its pages.
+const OWN_PAGES: usize = 1 << 16;
 /// Extension types of the library that are no plain values.
 const TICKET: i8 = 6;
 const BLOCK: i8 = 8;
@@ -18,7 +23,30 @@ const BLOCK: i8 = 8;
 #[inline]
 pub(crate) fn from_message(py: Python<'_>, message: Message) -> PyResult<Bound<'_, PyAny>> {
     let codec = message.codec();
+    if codec & WITH_BLOCKS != 0 && message.is_shared() && message.len() >= MAPPED {
+        return from_large(py, message, codec);
+    }
     from_bytes(py, &message, codec)
+}
+
+/// Buffers of a large message are its pages, which the kernel copies when they are written to.
+#[allow(unsafe_code)]
+fn from_large(py: Python<'_>, message: Message, codec: u8) -> PyResult<Bound<'_, PyAny>> {
+    let map = match py.detach(|| message.privately()) {
+        Ok(Ok(map)) => map,
+        Ok(Err(message)) => return from_bytes(py, &message, codec),
+        // It cannot be mapped; it can be copied.
+        Err(error) => return error.into_message().map_or_else(|| Err(fault(py, "a message is lost".into())), |message| from_bytes(py, &message, codec)),
+    };
+    // SAFETY: the mapping's bytes, which `map` keeps; nobody has been given a part of them that is read here as a slice later on.
+    let bytes = unsafe { std::slice::from_raw_parts(map.as_ptr().cast_const(), map.len()) };
+    with_blocks(py, bytes, codec, |from, to| {
+        if to - from < OWN_PAGES {
+            return Ok(PyByteArray::new(py, &bytes[from..to]).into_any());
+        }
+        // SAFETY: the bytes stay mapped and are this process's own while a clone of `map` lives; blocks do not overlap the body that is still read.
+        unsafe { export(py, map.as_ptr().add(from), to - from, false, Box::new(map.clone())) }
+    })
 }
 
 /// The value that these bytes are.
@@ -28,11 +56,12 @@ pub(crate) fn from_bytes<'py>(py: Python<'py>, bytes: &[u8], codec: u8) -> PyRes
         MESSAGEPACK => plain(py, bytes, bytes, &[]),
         RAW => Ok(PyBytes::new(py, bytes).into_any()),
         PICKLE => pickled::loads(py, bytes, Vec::new()),
-        _ => with_blocks(py, bytes, codec),
+        _ => with_blocks(py, bytes, codec, |from, to| Ok(PyByteArray::new(py, &bytes[from..to]).into_any())),
     }
 }
 
-fn with_blocks<'py>(py: Python<'py>, bytes: &[u8], codec: u8) -> PyResult<Bound<'py, PyAny>> {
+/// The value of a message with blocks; `buffer` makes a writable buffer of one.
+fn with_blocks<'py>(py: Python<'py>, bytes: &[u8], codec: u8, buffer: impl Fn(usize, usize) -> PyResult<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
     let unknown = || fault(py, format!("codec {codec} is not known to this version of polyproc for Python"));
     if codec & WITH_BLOCKS == 0 {
         return Err(unknown());
@@ -41,7 +70,7 @@ fn with_blocks<'py>(py: Python<'py>, bytes: &[u8], codec: u8) -> PyResult<Bound<
     match codec & !WITH_BLOCKS {
         MESSAGEPACK => plain(py, body, bytes, &blocks),
         PICKLE => {
-            let buffers = blocks.iter().map(|(from, to)| PyByteArray::new(py, &bytes[*from..*to]).into_any()).collect();
+            let buffers = blocks.iter().map(|(from, to)| buffer(*from, *to)).collect::<PyResult<_>>()?;
             pickled::loads(py, body, buffers)
         }
         _ => Err(unknown()),
@@ -63,6 +92,8 @@ fn apart(bytes: &[u8]) -> Option<(&[u8], Vec<Place>)> {
         (end <= from).then_some((start, end))
     };
     let blocks = (0..count).map(block).collect::<Option<Vec<_>>>()?;
+    // One after the other: a buffer is nobody else's.
+    blocks.is_sorted_by(|before, after| before.1 <= after.0).then_some(())?;
     Some((bytes.get(from..table)?, blocks))
 }
 
