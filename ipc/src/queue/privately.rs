@@ -104,7 +104,7 @@ mod tests {
     fn what_is_written_stays_here_and_the_chunk_is_held_meanwhile() {
         let fabric = Fabric::builder().cap(16 << 20).private().unwrap();
         let queue = BytesQueue::new(&fabric, 0).unwrap();
-        queue.put(&[7; 300_000]).unwrap();
+        queue.put(&vec![7; 300_000]).unwrap();
         let message = queue.get().unwrap();
         let chunk = message.as_ptr();
         let mapped = message.privately().unwrap().unwrap();
