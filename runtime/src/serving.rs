@@ -28,7 +28,7 @@ pub fn serve(line: &str) -> Result<i32> {
     be_worker(line, None)
 }
 
-/// As [`serve`], for programs whose language runs its signal handlers between calls: where a signal came while the worker waited, `on_signal` is called, and may make it leave, in order, with an exit code of its own.
+/// As [`serve`], for programs whose language runs its signal handlers between calls: while the worker waits, `on_signal` is called at once for a signal, and now and then without one; it may make the worker leave, in order, with an exit code of its own.
 ///
 /// # Errors
 ///

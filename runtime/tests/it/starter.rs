@@ -295,7 +295,10 @@ fn they_end_with_the_pools_process() {
     });
 }
 
+static SIGNALLED: AtomicBool = AtomicBool::new(false);
+
 extern "C" fn on_signal(_: libc::c_int) {
+    SIGNALLED.store(true, Ordering::Relaxed);
     interrupt_waits();
 }
 
@@ -305,9 +308,10 @@ struct Listening(bool);
 impl Starter for Listening {
     fn start(&self, order: &WorkerOrder) -> Result<Box<dyn StartedWorker>, String> {
         Ok(fork(|| {
-            // SAFETY: the handler only adds to a counter.
+            // SAFETY: the handler only sets a flag and adds to a counter.
             unsafe { libc::signal(libc::SIGUSR1, on_signal as *const () as libc::sighandler_t) };
-            worker::serve_with_signals(&order.line, || self.0.then_some(7)).unwrap_or(1)
+            // It is asked without a signal, too.
+            worker::serve_with_signals(&order.line, || (SIGNALLED.swap(false, Ordering::Relaxed) && self.0).then_some(7)).unwrap_or(1)
         }))
     }
 }
