@@ -264,6 +264,7 @@ class _Feed:
         self.room = threading.Semaphore(buffersize) if buffersize else None
         pool._feeding(+1)
         self.thread = threading.Thread(target=self.run, name="polyproc-imap", daemon=True)
+        pool._threads.add(self.thread)
         self.thread.start()
 
     def run(self):
@@ -290,6 +291,7 @@ class _Feed:
             self.completions.put(self.END)
             pool, self.pool, self.submit, self.items = self.pool, None, None, None
             pool._feeding(-1)
+            pool._threads.discard(self.thread)
 
     def fail(self, index, error):
         self.calls[index] = error
@@ -511,7 +513,8 @@ class Pool(_Calls):
         )
         self._announcer = _Announcer()
         self._feeders, self._feeder_lock = 0, threading.Lock()
-        self._terminate = util.Finalize(self, self._end, args=(self._inner, self._announcer), exitpriority=15)
+        self._threads = set()
+        self._terminate = util.Finalize(self, self._end, args=(self._inner, self._announcer, self._threads), exitpriority=15)
         self._state = RUN
 
     # Handles keep the pool.
@@ -549,9 +552,13 @@ class Pool(_Calls):
         self.terminate()
 
     @staticmethod
-    def _end(inner, announcer):
+    def _end(inner, announcer, threads):
         inner.terminate()
         inner.join()
+        # The interpreter must not end while one of them is in a call of ours; who waits for the program's own input is not, and not waited for.
+        for thread in list(threads):
+            if thread is not threading.current_thread():
+                thread.join(1.0)
         announcer.end()
 
     def _feeding(self, change):
