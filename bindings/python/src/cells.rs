@@ -7,7 +7,7 @@ use pyo3::types::{PyFloat, PyInt};
 
 use crate::error::OrRaise;
 use crate::fabric::{self, Fabric};
-use crate::lock::Lock;
+use crate::lock::{Lock, Lockable};
 use crate::memory::export;
 use crate::rlock::RLock;
 

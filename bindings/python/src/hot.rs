@@ -1,18 +1,15 @@
 //! The calls that programs make most, without what a call by PyO3 costs under the limited API of 3.9 (a tuple, a dict and their taking apart): `acquire()` without arguments, `release`, and `with`.
 //!
-//! Each is a C function of its own in the place of the method; whatever is not plain goes to the method that was there, kept as `_acquire`.
+//! Each is a C function of its own in the place of the method; arguments go to the method that was there, kept as `_acquire`.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use polyproc::ipc::Acquired;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyClass, ffi};
 
-use crate::lock::Lock;
+use crate::lock::{Lock, Lockable};
 use crate::rlock::RLock;
 
 /// `METH_FASTCALL` and `METH_KEYWORDS`, in every version from 3.7 on, and in the limited API from 3.10.
@@ -27,53 +24,12 @@ unsafe extern "C" {
     fn PyDescr_NewMethod(class: *mut ffi::PyTypeObject, method: *mut ffi::PyMethodDef) -> Object;
 }
 
-/// What both kinds of lock have.
-trait Hot: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync {
-    /// Acquires it if it is free, and nothing is to be told.
-    fn try_now(&self) -> bool;
-    fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool>;
-    fn give(&self, py: Python<'_>) -> PyResult<()>;
-}
+/// A class of locks whose methods are replaced.
+trait Hot: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Lockable {}
 
-impl Hot for Lock {
-    #[inline(always)]
-    fn try_now(&self) -> bool {
-        let free = matches!(self.lock.acquire(Some(Duration::ZERO)), Ok(Acquired::Clean));
-        if free {
-            self.recovered.store(false, Ordering::Relaxed);
-        }
-        free
-    }
+impl Hot for Lock {}
 
-    fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool> {
-        Lock::take(self, py, time)
-    }
-
-    #[inline(always)]
-    fn give(&self, py: Python<'_>) -> PyResult<()> {
-        self.release(py)
-    }
-}
-
-impl Hot for RLock {
-    #[inline(always)]
-    fn try_now(&self) -> bool {
-        let free = matches!(self.lock.acquire(Some(Duration::ZERO)), Ok(Acquired::Clean));
-        if free {
-            self.recovered.store(false, Ordering::Relaxed);
-        }
-        free
-    }
-
-    fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool> {
-        RLock::take(self, py, time)
-    }
-
-    #[inline(always)]
-    fn give(&self, py: Python<'_>) -> PyResult<()> {
-        self.release(py)
-    }
-}
+impl Hot for RLock {}
 
 /// Puts the functions in their places.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
@@ -84,9 +40,10 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 fn replace<T: Hot>(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<T>();
     class.setattr("_acquire", class.getattr("acquire")?)?;
-    // SAFETY: the functions have the types that their flags say; what the interpreter calls is a pointer of one size.
-    let (acquire, exit) =
-        unsafe { (std::mem::transmute::<FastWithKeywords, ffi::PyCFunction>(acquire::<T>), std::mem::transmute::<Fast, ffi::PyCFunction>(exit::<T>)) };
+    // SAFETY: the function has the type that its flags say; what the interpreter calls is a pointer of one size.
+    let acquire = unsafe { std::mem::transmute::<FastWithKeywords, ffi::PyCFunction>(acquire::<T>) };
+    // SAFETY: as above.
+    let exit = unsafe { std::mem::transmute::<Fast, ffi::PyCFunction>(exit::<T>) };
     let doc = c"acquire($self, /, block=True, timeout=None)\n--\n\nAcquires the lock; False if it was not free (in time).";
     method(&class, c"acquire", acquire, FAST_WITH_KEYWORDS, doc)?;
     method(&class, c"release", release::<T>, ffi::METH_NOARGS, c"release($self, /)\n--\n\nReleases the lock.")?;
@@ -142,8 +99,8 @@ unsafe extern "C" fn acquire<T: Hot>(object: Object, arguments: *const Object, c
     // SAFETY: called by the interpreter, with its lock held, for an instance of the class; `arguments` are `count` and then as many as there are names.
     unsafe {
         let py = Python::assume_attached();
-        if count == 0 && names.is_null() && lock::<T>(&object).try_now() {
-            return truth(true);
+        if count == 0 && names.is_null() {
+            return answer(py, lock::<T>(&object).take(py, None).map(truth));
         }
         let general = || -> PyResult<Object> {
             let count = count as usize;
@@ -174,8 +131,7 @@ unsafe extern "C" fn enter<T: Hot>(object: Object, _nothing: Object) -> Object {
     // SAFETY: as above.
     unsafe {
         let py = Python::assume_attached();
-        let lock = lock::<T>(&object);
-        if lock.try_now() { truth(true) } else { answer(py, lock.take(py, None).map(truth)) }
+        answer(py, lock::<T>(&object).take(py, None).map(truth))
     }
 }
 

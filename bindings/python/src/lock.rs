@@ -81,25 +81,58 @@ impl Lock {
     }
 }
 
-impl Lock {
-    #[inline]
-    pub(crate) fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool> {
-        match self.lock.acquire(Some(Duration::ZERO)) {
+/// What Lock and RLock have in common.
+pub(crate) trait Lockable: Sync {
+    /// Acquires it, waiting so long.
+    fn lock_within(&self, time: Option<Duration>) -> ipc::Result<Acquired>;
+
+    /// Where it stands that the last acquire took it from a dead holder.
+    fn told(&self) -> &AtomicBool;
+
+    /// Releases it (once).
+    fn give(&self, py: Python<'_>) -> PyResult<()>;
+
+    /// Acquires it; false if it was not free in time. From a dead holder it comes with a warning.
+    #[inline(always)]
+    fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool> {
+        match self.lock_within(Some(Duration::ZERO)) {
             Ok(Acquired::Clean) => {
-                self.recovered.store(false, Ordering::Relaxed);
+                self.told().store(false, Ordering::Relaxed);
                 Ok(true)
             }
-            other => self.acquire_slowly(py, other, time),
+            other => self.take_slowly(py, other, time),
         }
     }
 
     #[cold]
-    fn acquire_slowly(&self, py: Python<'_>, first: ipc::Result<Acquired>, time: Option<Duration>) -> PyResult<bool> {
+    fn take_slowly(&self, py: Python<'_>, first: ipc::Result<Acquired>, time: Option<Duration>) -> PyResult<bool> {
         let result = match first {
-            Err(error) if error.kind() == ErrorKind::Timeout && time != Some(Duration::ZERO) => wait(py, time, |slice| self.lock.acquire(slice))?,
+            Err(error) if error.kind() == ErrorKind::Timeout && time != Some(Duration::ZERO) => wait(py, time, |slice| self.lock_within(slice))?,
             other => other,
         };
-        acquired(py, result, &self.recovered)
+        let from_the_dead = matches!(result, Ok(Acquired::OwnerDied));
+        let answer = acquired(py, result, self.told());
+        if from_the_dead && answer.is_err() {
+            // The warning is an error here: who is told so does not hold it.
+            self.give(py)?;
+        }
+        answer
+    }
+}
+
+impl Lockable for Lock {
+    #[inline(always)]
+    fn lock_within(&self, time: Option<Duration>) -> ipc::Result<Acquired> {
+        self.lock.acquire(time)
+    }
+
+    fn told(&self) -> &AtomicBool {
+        &self.recovered
+    }
+
+    #[inline(always)]
+    fn give(&self, py: Python<'_>) -> PyResult<()> {
+        self.release(py)
     }
 }
 

@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 
 use crate::error::{self, OrRaise};
 use crate::fabric::{self, Fabric};
-use crate::lock::acquired;
+use crate::lock::Lockable;
 use crate::pollable::Pollable;
-use crate::wait::{limit, wait};
+use crate::wait::limit;
 
 /// A lock that its holder, a thread, may acquire again. If its holder is killed, the next acquire succeeds, warns (OwnerDiedWarning), and `recovered` is True.
 #[pyclass(frozen, subclass, module = "polyproc._core")]
@@ -89,19 +89,18 @@ impl RLock {
     }
 }
 
-impl RLock {
-    #[inline]
-    pub(crate) fn take(&self, py: Python<'_>, time: Option<Duration>) -> PyResult<bool> {
-        match self.lock.acquire(Some(Duration::ZERO)) {
-            Ok(Acquired::Clean) => {
-                self.recovered.store(false, Ordering::Relaxed);
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::Timeout && time != Some(Duration::ZERO) => {
-                let result = wait(py, time, |slice| self.lock.acquire(slice))?;
-                acquired(py, result, &self.recovered)
-            }
-            other => acquired(py, other, &self.recovered),
-        }
+impl Lockable for RLock {
+    #[inline(always)]
+    fn lock_within(&self, time: Option<Duration>) -> ipc::Result<Acquired> {
+        self.lock.acquire(time)
+    }
+
+    fn told(&self) -> &AtomicBool {
+        &self.recovered
+    }
+
+    #[inline(always)]
+    fn give(&self, py: Python<'_>) -> PyResult<()> {
+        self.release(py)
     }
 }

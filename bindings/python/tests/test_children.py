@@ -5,6 +5,7 @@ import pickle
 import queue
 import signal
 import time
+import warnings
 
 import pytest
 
@@ -50,20 +51,39 @@ def hold(lock, q):
     time.sleep(600)
 
 
-def test_a_killed_holder_is_told(ctx):
-    q, lock = ctx.Queue(), ctx.Lock()
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+@pytest.mark.parametrize("acquire", [lambda lock: lock.acquire(timeout=60), lambda lock: lock.acquire(), lambda lock: lock.__enter__()], ids=["timeout", "plain", "with"])
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_killed_holder_is_told(ctx, kind, acquire, waits):
+    q, lock = ctx.Queue(), getattr(ctx, kind)()
     child = ctx.Process(target=hold, args=(lock, q))
     child.start()
     assert q.get(timeout=60) == "held"
     assert not lock.acquire(False)
     child.kill()
+    if not waits:
+        child.join()
     with pytest.warns(polyproc.OwnerDiedWarning):
-        assert lock.acquire(timeout=60)
+        assert acquire(lock)
     assert lock.recovered
     lock.release()
     child.join()
     assert lock.acquire() and not lock.recovered
     lock.release()
+
+
+def test_a_warning_that_is_an_error_leaves_the_lock_free(ctx):
+    q, lock = ctx.Queue(), ctx.Lock()
+    child = ctx.Process(target=hold, args=(lock, q))
+    child.start()
+    assert q.get(timeout=60) == "held"
+    child.kill()
+    child.join()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(polyproc.OwnerDiedWarning):
+            lock.acquire()
+    assert not lock.locked()
 
 
 def test_nothing_of_the_standard_library_is_used(ctx, tmp_path):
