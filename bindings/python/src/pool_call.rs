@@ -22,12 +22,11 @@ const SLICE: Duration = Duration::from_millis(250);
 /// An error of the library as an exception: what a task raised, as it was raised.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     let make = || -> PyResult<Bound<'_, PyAny>> {
-        let module = py.import("polyproc.pool")?;
         if let (ErrorKind::Panicked, Some((text, exception))) = (error.kind(), error.backtrace().and_then(|text| text.split_once('\0'))) {
-            return module.call_method1("_revive", (exception, text));
+            return py.import("polyproc._pool_work")?.call_method1("_revive", (exception, text));
         }
         let facts = (error.pid(), error.signal(), error.exit_code(), error.task().map(str::to_owned), error.backtrace().map(str::to_owned));
-        module.call_method1("_error", (error.kind().number(), error.to_string(), facts))
+        py.import("polyproc._pool_errors")?.call_method1("make", (error.kind().number(), error.to_string(), facts))
     };
     make().map_or_else(|error| error, PyErr::from_value)
 }

@@ -4,10 +4,10 @@
 //! | --- | --- | --- |
 //! | `python:call` | a *frame* of the function and `(args, kwds)` | a frame of the value |
 //! | `python:map`, `python:starmap` | a frame of the function and a list of items | a frame of the list of values |
-//! | `python:start`, `python:exit` | none | nothing; a frame of the value of `polyproc.pool._exit()` |
+//! | `python:start`, `python:exit` | none | nothing; a frame of the value of `polyproc._pool_work._exit()` |
 //! | any other name | neutral values | a neutral value |
 //!
-//! A frame is an array of pairs: a codec number, and bytes. A function that raises is a failure whose backtrace is the traceback, a zero byte and the exception (`polyproc.pool._failure`). Must not know pools.
+//! A frame is an array of pairs: a codec number, and bytes. A function that raises is a failure whose backtrace is the traceback, a zero byte and the exception (`polyproc._pool_work._failure`). Must not know pools.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -86,8 +86,9 @@ pub(crate) fn is_stateless(function: &Bound<'_, PyAny>) -> bool {
 
 /// What a function raised, as the failure of its call.
 fn failure(py: Python<'_>, error: PyErr) -> Failure {
-    let said =
-        py.import("polyproc.pool").and_then(|module| module.call_method1("_failure", (error.clone_ref(py).into_value(py),))?.extract::<(String, String)>());
+    let said = py
+        .import("polyproc._pool_work")
+        .and_then(|module| module.call_method1("_failure", (error.clone_ref(py).into_value(py),))?.extract::<(String, String)>());
     match said {
         Ok((message, backtrace)) => Failure::failed(message).with_backtrace(backtrace),
         Err(_) => Failure::failed(error.to_string()),
@@ -98,7 +99,7 @@ fn failure(py: Python<'_>, error: PyErr) -> Failure {
 fn answer(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
     match outgoing(value) {
         Ok(message) => Ok(Encoded::from(frame(&[&message])?)),
-        Err(error) => Err(PyErr::from_value(py.import("polyproc.pool")?.call_method1("_cannot_send", (error.into_value(py), value))?)),
+        Err(error) => Err(PyErr::from_value(py.import("polyproc._pool_work")?.call_method1("_cannot_send", (error.into_value(py), value))?)),
     }
 }
 
@@ -140,7 +141,7 @@ fn map(call: &OfferedCall<'_>, star: bool) -> Result<Encoded, Failure> {
 
 fn hook(name: &'static str) -> Result<Encoded, Failure> {
     Python::attach(|py| {
-        let run = || answer(py, &py.import("polyproc.pool")?.call_method0(name)?);
+        let run = || answer(py, &py.import("polyproc._pool_work")?.call_method0(name)?);
         run().map_err(|error| failure(py, error))
     })
 }

@@ -4,39 +4,31 @@
 traces, ``call`` for tasks of other languages, and ``task`` for functions that other languages may call.
 """
 
-import base64
 import collections
 import functools
 import itertools
 import os
-import pickle
-import queue
-import signal
-import sys
 import threading
 import warnings
 
-from . import _core, _pool_errors
+from . import _core
 from ._pool_errors import (  # noqa: F401
     Error,
     BadArguments, BadResult, CancelledError, CannotStart, GaveUp, MemoryLimitError, PoolClosed, RemoteError, TaskError, TaskTimeoutError, Terminated, UnknownTask, WorkerDiedError,
 )
+from ._pool_handles import (  # noqa: F401
+    ApplyResult, AsyncResult, IMapIterator, IMapUnorderedIterator, MapResult, TimeoutError,
+    Announcer, Feed, ToldMap, ToldOne,
+)
+from ._pool_work import ExceptionWithTraceback, MaybeEncodingError, task, work  # noqa: F401
 from ._stdlib import complete
-from ._stdlib import context as _context
 from ._stdlib import pool as _reference
-from ._stdlib import connection, reduction, util
+from ._stdlib import connection, util
 
-TimeoutError = _context.TimeoutError
-# Exceptions travel as the reference's do.
-ExceptionWithTraceback = _reference.ExceptionWithTraceback
-MaybeEncodingError = _reference.MaybeEncodingError
 RemoteTraceback = _reference.RemoteTraceback
 rebuild_exc = _reference.rebuild_exc
 mapstar = _reference.mapstar
 starmapstar = _reference.starmapstar
-
-ApplyResult = AsyncResult = _core.ApplyResult
-MapResult = _core.MapResult
 
 __all__ = ["Pool", "ThreadPool", "task", "cancelled", "worker_number"]
 
@@ -49,95 +41,6 @@ cancelled = _core.cancelled
 worker_number = _core.worker_number
 
 
-# What workers do.
-
-_hooks = (None, (), None)
-
-
-def _work(_fabric, line, initializer, initargs, finish):
-    """The life of a worker. The fabric came with its process."""
-    global _hooks
-    # Ctrl-C goes to all processes of a terminal; a worker ends with its pool.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _hooks = (initializer, initargs, finish)
-    try:
-        code = _core.serve(line)
-    except _pool_errors.Error as error:
-        if os.getppid() == 1 or error.number in (17, 22):
-            code = 1  # the pool is over
-        else:
-            raise
-    if code:
-        sys.exit(code)
-
-
-def _start():
-    initializer, initargs, _ = _hooks
-    if initializer is not None:
-        initializer(*initargs)
-
-
-def _exit():
-    return _hooks[2]()
-
-
-def _failure(error):
-    """What a task raised, for the other side: a sentence; the traceback, a zero byte, and the exception."""
-    import traceback
-
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    message = f"{type(error).__name__}: {error}"
-    sent = error if isinstance(error, MaybeEncodingError) else ExceptionWithTraceback(error, error.__traceback__)
-    try:
-        data = reduction.ForkingPickler.dumps(sent)
-    except Exception as why:
-        data = reduction.ForkingPickler.dumps(MaybeEncodingError(why, error))
-    return message.replace("\0", " "), text.replace("\0", " ") + "\0" + base64.b64encode(data).decode("ascii")
-
-
-def _cannot_send(error, value):
-    return MaybeEncodingError(error, value)
-
-
-def _revive(data, text):
-    """The exception that a task raised; as text if it cannot be made here."""
-    try:
-        error = pickle.loads(base64.b64decode(data))
-        if not isinstance(error, BaseException):
-            raise TypeError("no exception")
-    except Exception:
-        return RemoteError(text)
-    if isinstance(error, Exception):
-        return error
-    # Raised here it would end this process.
-    told = TaskError(f"the task ended with {error!r}")
-    told.__cause__ = error
-    return told
-
-
-_error = _pool_errors.make
-
-
-def task(function=None, *, name=None):
-    """Offers a function to callers of every language, as the task ``name`` (``module.function`` without one). Arguments and result are plain values.
-
-    >>> @task(name="double")
-    ... def double(n):
-    ...     return 2 * n
-    >>> double(4)
-    8
-    """
-    if function is None:
-        return functools.partial(task, name=name)
-    module = "__main__" if function.__module__ == "__mp_main__" else function.__module__
-    function.__polyproc_task__ = name or f"{module}.{function.__qualname__}"
-    _core.offer(function.__polyproc_task__, function)
-    return function
-
-
-# What the pool's process does.
-
-
 class _Starter:
     """Starts worker processes by a context, and keeps those that live."""
 
@@ -146,7 +49,7 @@ class _Starter:
         self.processes = []
 
     def __call__(self, line, number, environment):
-        process = self.make(self.ctx, target=_work, args=(self.fabric, line, *self.hooks))
+        process = self.make(self.ctx, target=work, args=(self.fabric, line, *self.hooks))
         process.name = process.name.replace("Process", "PoolWorker")
         process.daemon = True
         process.start()
@@ -159,209 +62,6 @@ class _Starter:
         if process in self.processes:
             self.processes.remove(process)
         return process.exitcode
-
-
-class _Announcer:
-    """A thread that says when calls are over, to those who want to be told."""
-
-    END = 0
-
-    def __init__(self):
-        self.completions = _core.Completions()
-        self.waiting = {}
-        self.keys = itertools.count(1)
-        self.thread = None
-        self.lock = threading.Lock()
-
-    def add(self, call, tell):
-        """Has ``tell()`` called when the call is over."""
-        with self.lock:
-            if self.thread is None:
-                self.thread = threading.Thread(target=self.run, name="polyproc-callbacks", daemon=True)
-                self.thread.start()
-            key = next(self.keys)
-            self.waiting[key] = tell
-        self.completions.add(call, key)
-
-    def run(self):
-        while True:
-            for key in self.completions.take():
-                if key == self.END:
-                    return
-                try:
-                    self.waiting.pop(key)()
-                except Exception:
-                    # As of any thread: reported, and the others are told all the same.
-                    threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self.thread)))
-
-    def end(self):
-        """Waits until everybody is told; when all calls are over."""
-        with self.lock:
-            thread, self.thread = self.thread, None
-        if thread is not None:
-            self.completions.put(self.END)
-            if thread is not threading.current_thread():
-                thread.join()
-
-
-class _Told:
-    """A handle whose callbacks are called before it is ready."""
-
-    def __init__(self, call, callback, error_callback):
-        self._event = threading.Event()
-        self._callbacks = callback, error_callback
-
-    def _tell(self):
-        callback, error_callback = self._callbacks
-        try:
-            try:
-                value = ApplyResult.get(self, 0)
-            except BaseException as error:
-                if error_callback:
-                    error_callback(error)
-            else:
-                if callback:
-                    callback(value)
-        finally:
-            self._callbacks = None, None
-            self._event.set()
-
-    def ready(self):
-        return self._event.is_set()
-
-    def wait(self, timeout=None):
-        self._event.wait(timeout)
-
-    def successful(self):
-        if not self.ready():
-            raise ValueError(f"{self!r} not ready")
-        return super().successful()
-
-    def get(self, timeout=None):
-        if not self._event.wait(timeout):
-            raise TimeoutError
-        return super().get(0)
-
-
-class _ToldOne(_Told, ApplyResult):
-    pass
-
-
-class _ToldMap(_Told, MapResult):
-    pass
-
-
-class _Feed:
-    """Submits what an iterator gives, from a thread, and collects the ends. What ``imap`` answers reads from it."""
-
-    END = (1 << 64) - 1
-
-    def __init__(self, pool, submit, items, buffersize):
-        self.pool, self.submit, self.items = pool, submit, items
-        self.completions = _core.Completions()
-        self.calls = {}
-        self.count = None
-        self.room = threading.Semaphore(buffersize) if buffersize else None
-        pool._feeding(+1)
-        self.thread = threading.Thread(target=self.run, name="polyproc-imap", daemon=True)
-        pool._threads.add(self.thread)
-        self.thread.start()
-
-    def run(self):
-        index = 0
-        try:
-            for item in self.items:
-                if self.room:
-                    while not self.room.acquire(timeout=1.0):
-                        if self.pool._state == TERMINATE:
-                            raise Terminated("the pool was terminated before its input was read")
-                try:
-                    call = self.calls[index] = self.submit(item)
-                    self.completions.add(call, index)
-                except (Terminated, GaveUp):
-                    raise
-                except Exception as error:
-                    self.fail(index, error)
-                index += 1
-        except BaseException as error:
-            self.fail(index, error)
-            index += 1
-        finally:
-            self.count = index
-            self.completions.put(self.END)
-            pool, self.pool, self.submit, self.items = self.pool, None, None, None
-            pool._feeding(-1)
-            pool._threads.discard(self.thread)
-
-    def fail(self, index, error):
-        self.calls[index] = error
-        self.completions.put(index)
-
-    def take(self, index):
-        call = self.calls.pop(index)
-        if self.room:
-            self.room.release()
-        if isinstance(call, BaseException):
-            raise call
-        return call.get(0)
-
-
-class IMapIterator:
-    """Results in the order of the input, each when it is there."""
-
-    def __init__(self, feed, pool):
-        self._feed, self._pool = feed, pool
-        self._index = 0
-        self._arrived = set()
-        self._lock = threading.Lock()
-
-    def __iter__(self):
-        return self
-
-    def next(self, timeout=None):
-        """The next result; TimeoutError if it is not there after ``timeout`` seconds."""
-        feed = self._feed
-        with self._lock:
-            while self._index not in self._arrived:
-                if feed.count is not None and self._index >= feed.count:
-                    self._pool = None
-                    raise StopIteration from None
-                keys = feed.completions.take(timeout)
-                if not keys:
-                    raise TimeoutError from None
-                self._arrived.update(key for key in keys if key != feed.END)
-            index = self._index
-            self._arrived.discard(index)
-            self._index += 1
-        return feed.take(index)
-
-    __next__ = next
-
-
-class IMapUnorderedIterator(IMapIterator):
-    """Results in the order in which they arrive."""
-
-    def __init__(self, feed, pool):
-        super().__init__(feed, pool)
-        self._arrived = collections.deque()
-
-    def next(self, timeout=None):
-        """The next result; TimeoutError if there is none after ``timeout`` seconds."""
-        feed = self._feed
-        with self._lock:
-            while not self._arrived:
-                if feed.count is not None and self._index >= feed.count:
-                    self._pool = None
-                    raise StopIteration from None
-                keys = feed.completions.take(timeout)
-                if not keys:
-                    raise TimeoutError from None
-                self._arrived.extend(key for key in keys if key != feed.END)
-            index = self._arrived.popleft()
-            self._index += 1
-        return feed.take(index)
-
-    __next__ = next
 
 
 class _Calls:
@@ -381,7 +81,7 @@ class _Calls:
         """Runs ``func(*args, **kwds)`` in a worker; answers a handle. A callback is called by a thread of the pool."""
         self._check_running()
         call = self._inner.call(func, args if type(args) is tuple else tuple(args), kwds if type(kwds) is dict else dict(kwds), self._options, self._keep)
-        return self._told(_ToldOne, call, callback, error_callback) if callback or error_callback else call
+        return self._told(ToldOne, call, callback, error_callback) if callback or error_callback else call
 
     def map(self, func, iterable, chunksize=None):
         """Runs ``func(item)`` for every item, and waits for the list of the values."""
@@ -411,7 +111,7 @@ class _Calls:
         elif chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
         call = self._inner.chunks(func, items, chunksize, star, self._options, self._keep)
-        return self._told(_ToldMap, call, callback, error_callback) if callback or error_callback else call
+        return self._told(ToldMap, call, callback, error_callback) if callback or error_callback else call
 
     def _told(self, kind, call, callback, error_callback):
         told = kind(call, callback, error_callback)
@@ -439,12 +139,12 @@ class _Calls:
         if chunksize == 1:
             def submit(item):
                 return inner.call(func, (item,), None, options, keep)
-            return kind(_Feed(pool, submit, iter(iterable), buffersize), pool)
+            return kind(Feed(pool, submit, iter(iterable), buffersize), pool)
 
         def submit(items):
             return inner.chunk(func, items, False, options, keep)
         chunks = iter(lambda it=iter(iterable): list(itertools.islice(it, chunksize)), [])
-        found = kind(_Feed(pool, submit, chunks, buffersize and -(-buffersize // chunksize)), pool)
+        found = kind(Feed(pool, submit, chunks, buffersize and -(-buffersize // chunksize)), pool)
         return (item for chunk in found for item in chunk)
 
     def call(self, name, *args):
@@ -511,10 +211,10 @@ class Pool(_Calls):
             processes, self._starter, fabric=fabric, name=name, initialize=initializer is not None, finish=worker_exit is not None, most_calls=maxtasksperchild, soft_memory=soft_memory_limit,
             hard_memory=memory_limit, restarts=restart_limit, events=events,
         )
-        self._announcer = _Announcer()
+        self._announcer = Announcer()
         self._feeders, self._feeder_lock = 0, threading.Lock()
-        self._threads = set()
-        self._terminate = util.Finalize(self, self._end, args=(self._inner, self._announcer, self._threads), exitpriority=15)
+        self._feeds = set()
+        self._terminate = util.Finalize(self, self._end, args=(self._inner, self._announcer, self._feeds), exitpriority=15)
         self._state = RUN
 
     # Handles keep the pool.
@@ -552,13 +252,11 @@ class Pool(_Calls):
         self.terminate()
 
     @staticmethod
-    def _end(inner, announcer, threads):
+    def _end(inner, announcer, feeds):
         inner.terminate()
         inner.join()
-        # The interpreter must not end while one of them is in a call of ours; who waits for the program's own input is not, and not waited for.
-        for thread in list(threads):
-            if thread is not threading.current_thread():
-                thread.join(1.0)
+        for feed in list(feeds):
+            feed.stop()
         announcer.end()
 
     def _feeding(self, change):
